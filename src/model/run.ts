@@ -1,0 +1,84 @@
+import type { Json, JsonObject } from "../lib/json.ts";
+
+export const RUN_STATUSES = [
+  "pending",
+  "running",
+  "error",
+  "success",
+  "timeout",
+  "interrupted",
+] as const;
+export type RunStatus = (typeof RUN_STATUSES)[number];
+
+export const MULTITASK_STRATEGIES = [
+  "reject",
+  "rollback",
+  "interrupt",
+  "enqueue",
+] as const;
+export type MultitaskStrategy = (typeof MULTITASK_STRATEGIES)[number];
+
+export const STREAM_MODES = [
+  "values",
+  "updates",
+  "messages",
+  "messages-tuple",
+  "custom",
+  "events",
+  "debug",
+  "tasks",
+  "checkpoints",
+  "tools",
+  "lifecycle",
+] as const;
+export type StreamMode = (typeof STREAM_MODES)[number];
+
+export const DURABILITIES = ["sync", "async", "exit"] as const;
+export type Durability = (typeof DURABILITIES)[number];
+
+export type CancelAction = "interrupt" | "rollback";
+
+/** What a client asked for, as stored with the run. Clients only display it; the worker executes it. */
+export interface RunKwargs {
+  input: Json;
+  command: JsonObject | null;
+  /** Assistant config, overlaid by the request's; `configurable` holds the ids and the checkpoint to start from. */
+  config: JsonObject;
+  context: Json;
+  stream_mode: StreamMode[];
+  subgraphs: boolean;
+  resumable: boolean;
+  interrupt_before: "*" | string[] | null;
+  interrupt_after: "*" | string[] | null;
+  durability: Durability;
+  strict_resume: boolean;
+  /** A stateless run whose thread goes when it ends. */
+  temporary: boolean;
+  webhook: string | null;
+  feedback_keys: string[] | null;
+}
+
+/** A run as the API shows it. */
+export interface Run {
+  run_id: string;
+  thread_id: string;
+  assistant_id: string;
+  created_at: string;
+  updated_at: string;
+  status: RunStatus;
+  metadata: JsonObject;
+  kwargs: RunKwargs;
+  multitask_strategy: MultitaskStrategy;
+  cancel_reason: string | null;
+  langsmith_session_name: null;
+}
+
+/** How a failure is told to clients, in `error` frames and in `__error__` of a wait. */
+export interface RunError {
+  /** The class of the exception, e.g. `GraphRecursionError`. */
+  error: string;
+  message: string;
+}
+
+export const isTerminal = (status: RunStatus): boolean =>
+  status !== "pending" && status !== "running";

@@ -1,0 +1,104 @@
+import type { JsonObject } from "../lib/json.ts";
+import type { Method } from "./frames.ts";
+
+/** Who writes. Storage refuses a write whose attempt has lost its lease. */
+export interface Fence {
+  run_id: string;
+  attempt: number;
+}
+
+/** A value by its content, stored once per thread. `page` is a JSON list of the refs of consecutive list elements. */
+export interface StoredValue {
+  hash: string;
+  type: "json" | "bytes" | "page";
+  data: Uint8Array;
+}
+
+/**
+ * Where the value of a channel is: in the checkpoint row when it is small,
+ * else by hash; a list by the hashes of its pages.
+ */
+export type ValueRef =
+  | { json: string }
+  | { hash: string }
+  | { pages: string[]; length: number };
+
+/** A checkpoint without its values. */
+export interface CheckpointRecord {
+  thread_id: string;
+  checkpoint_ns: string;
+  checkpoint_id: string;
+  parent_checkpoint_id: string | null;
+  checkpoint: JsonObject;
+  metadata: JsonObject;
+  channels: Record<string, ValueRef>;
+}
+
+export interface PendingWriteRecord {
+  task_id: string;
+  idx: number;
+  task_path: string;
+  channel: string;
+  type: string;
+  data: Uint8Array;
+}
+
+/** One `put` or `putWrites` of LangGraph, as data. */
+export type CheckpointWrite =
+  | { kind: "put"; record: CheckpointRecord; values: StoredValue[] }
+  | {
+      kind: "writes";
+      thread_id: string;
+      checkpoint_ns: string;
+      checkpoint_id: string;
+      writes: PendingWriteRecord[];
+    };
+
+/** A checkpoint with all that is needed to rebuild it. */
+export interface StoredCheckpoint {
+  record: CheckpointRecord;
+  /** Ordered as `compareWritesSortKeys` of LangGraph has it. */
+  writes: PendingWriteRecord[];
+}
+
+export interface CheckpointQuery {
+  thread_id: string;
+  /** Absent: every namespace (list only). */
+  checkpoint_ns?: string;
+  checkpoint_id?: string;
+  /** Checkpoint ids strictly smaller. */
+  before?: string;
+  /** The metadata must contain it. */
+  filter?: JsonObject;
+  limit?: number;
+}
+
+export type CheckpointRequests = {
+  /** Newest first. `values` holds what the records refer to, but for the hashes in `known`. */
+  "checkpoint.read": Method<
+    CheckpointQuery & { known?: string[] },
+    { checkpoints: StoredCheckpoint[]; values: StoredValue[] }
+  >;
+  /** "lost": the fence does not hold any more, nothing was stored, stop the graph. */
+  "checkpoint.write": Method<
+    { fence: Fence; write: CheckpointWrite },
+    "stored" | "lost"
+  >;
+  /** Per channel: writes from the ancestors, oldest first, and the nearest stored value. */
+  "checkpoint.deltaHistory": Method<
+    {
+      thread_id: string;
+      checkpoint_ns: string;
+      checkpoint_id?: string;
+      channels: string[];
+    },
+    {
+      channels: Record<
+        string,
+        { seed: ValueRef | null; writes: PendingWriteRecord[] }
+      >;
+      values: StoredValue[];
+    }
+  >;
+  "checkpoint.deleteThread": Method<{ fence: Fence; thread_id: string }, null>;
+};

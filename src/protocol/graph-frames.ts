@@ -1,0 +1,48 @@
+import type { Json, JsonObject } from "../lib/json.ts";
+import type { GraphFailure, Method } from "./frames.ts";
+
+/** One entry of `graphs` in langgraph.json. */
+export interface GraphSpec {
+  graph_id: string;
+  /** Absolute path of the file. */
+  file: string;
+  /** The exported name; `default` when none was given. */
+  export_name: string;
+  description: string | null;
+}
+
+export interface GraphSchemas {
+  graph_id: string;
+  input_schema: JsonObject | null;
+  output_schema: JsonObject | null;
+  state_schema: JsonObject | null;
+  config_schema: JsonObject | null;
+  context_schema: JsonObject | null;
+}
+
+export type GraphRequests = {
+  /** Loads every graph; a `graph.loaded` or `graph.failed` notice for each comes first. */
+  "project.load": Method<
+    { root: string; graphs: GraphSpec[] },
+    { loaded: string[]; failed: Record<string, GraphFailure> }
+  >;
+  /** The drawable graph: `{nodes, edges}`. `xray` is a depth, or true for all of it. */
+  "graph.draw": Method<
+    { graph_id: string; configurable: JsonObject; xray: boolean | number },
+    Json
+  >;
+  /** Namespace -> schemas, both spellings of the keys (`state` and `state_schema`). */
+  "graph.subgraphs": Method<
+    {
+      graph_id: string;
+      configurable: JsonObject;
+      namespace?: string;
+      recurse: boolean;
+    },
+    Record<string, JsonObject>
+  >;
+  "graph.schemas": Method<
+    { graph_id: string; configurable: JsonObject },
+    GraphSchemas
+  >;
+};

@@ -1,0 +1,153 @@
+import { Duplex, PassThrough } from "node:stream";
+import { Packr } from "msgpackr";
+import { MAX_FRAME_BYTES, type Frame } from "./frames.ts";
+
+/*
+ * A frame is its length (4 bytes, big-endian) and then that many bytes of
+ * MessagePack. The same code runs on a socket pair between two processes and
+ * on an in-memory pair inside one.
+ */
+
+const HEADER_BYTES = 4;
+
+/** Plain maps and arrays only: the other side may be written in any language. */
+const packr = new Packr({ useRecords: false, mapsAsObjects: true });
+
+export class FrameTooLargeError extends Error {
+  override readonly name = "FrameTooLargeError";
+  constructor(what: string, bytes: number) {
+    super(
+      `${what} is ${bytes} bytes; a frame between server and worker holds at most ${MAX_FRAME_BYTES}`,
+    );
+  }
+}
+
+export class Pipe {
+  readonly #stream: Duplex;
+  #drained: Promise<void> | null = null;
+
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+  }
+
+  /**
+   * Resolves when the other side has room for more, so a producer that awaits
+   * it cannot run ahead of the reader. Throws FrameTooLargeError, and then
+   * nothing was sent.
+   */
+  async send(frame: Frame): Promise<void> {
+    const body = packr.pack(frame);
+    if (body.length > MAX_FRAME_BYTES)
+      throw new FrameTooLargeError(describe(frame), body.length);
+    const header = Buffer.allocUnsafe(HEADER_BYTES);
+    header.writeUInt32BE(body.length);
+    this.#stream.cork();
+    this.#stream.write(header);
+    const hasRoom = this.#stream.write(body);
+    this.#stream.uncork();
+    if (!hasRoom) await this.#drain();
+  }
+
+  /** Calls `onFrame` for each frame in order, and `onClose` once, with the error if there was one. */
+  receive(onFrame: (frame: Frame) => void, onClose: (error?: Error) => void): void {
+    const reader = new FrameReader(onFrame);
+    let closed = false;
+    const close = (error?: Error) => {
+      if (closed) return;
+      closed = true;
+      onClose(error);
+    };
+    this.#stream.on("data", (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+      } catch (cause) {
+        this.#stream.destroy();
+        close(cause as Error);
+      }
+    });
+    this.#stream.on("error", close);
+    this.#stream.on("end", () => close());
+    this.#stream.on("close", () => close());
+  }
+
+  /** Stops reading: the other side will wait once the buffers between us are full. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+
+  #drain(): Promise<void> {
+    this.#drained ??= new Promise<void>((resolve) => {
+      const done = () => {
+        this.#drained = null;
+        this.#stream.off("drain", done);
+        this.#stream.off("close", done);
+        resolve();
+      };
+      this.#stream.on("drain", done);
+      this.#stream.on("close", done); // a dead reader must not hold its writer for ever
+    });
+    return this.#drained;
+  }
+}
+
+/** Cuts a byte stream into frames. */
+class FrameReader {
+  readonly #onFrame: (frame: Frame) => void;
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  #wanted: number | null = null;
+
+  constructor(onFrame: (frame: Frame) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#buffered += chunk.length;
+    for (;;) {
+      if (this.#wanted === null) {
+        if (this.#buffered < HEADER_BYTES) return;
+        this.#wanted = this.#take(HEADER_BYTES).readUInt32BE();
+        if (this.#wanted > MAX_FRAME_BYTES)
+          throw new FrameTooLargeError("an incoming frame", this.#wanted);
+      }
+      if (this.#buffered < this.#wanted) return;
+      const body = this.#take(this.#wanted);
+      this.#wanted = null;
+      this.#onFrame(packr.unpack(body) as Frame);
+    }
+  }
+
+  #take(bytes: number): Buffer {
+    const all =
+      this.#chunks.length === 1
+        ? (this.#chunks[0] as Buffer)
+        : Buffer.concat(this.#chunks);
+    this.#chunks = all.length > bytes ? [all.subarray(bytes)] : [];
+    this.#buffered = all.length - bytes;
+    return all.subarray(0, bytes);
+  }
+}
+
+function describe(frame: Frame): string {
+  if (frame.t === "request" || frame.t === "notice") return frame.method;
+  return frame.t === "reply" ? "a reply" : frame.t;
+}
+
+/** Two ends of a pipe inside one process. */
+export function memoryPipe(): [Pipe, Pipe] {
+  const there = new PassThrough();
+  const back = new PassThrough();
+  return [
+    new Pipe(Duplex.from({ readable: back, writable: there })),
+    new Pipe(Duplex.from({ readable: there, writable: back })),
+  ];
+}

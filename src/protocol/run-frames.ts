@@ -1,0 +1,45 @@
+import type { JsonObject } from "../lib/json.ts";
+import type { RunError, RunKwargs } from "../model/run.ts";
+import type { ThreadSnapshot } from "../model/thread.ts";
+import type { Method } from "./frames.ts";
+
+/** One attempt at a run. */
+export interface RunExecution {
+  run_id: string;
+  /** Counts from 1. With `run_id` it is the fence of every write. */
+  attempt: number;
+  thread_id: string;
+  assistant_id: string;
+  graph_id: string;
+  /** What the client asked for, `config.configurable` complete with the ids. */
+  kwargs: RunKwargs;
+  /** Run metadata, for `config.metadata`. */
+  metadata: JsonObject;
+  /** An earlier attempt has applied the input: invoke with null from the newest checkpoint. */
+  resume: boolean;
+}
+
+export type RunOutcome =
+  | { status: "success"; snapshot: ThreadSnapshot }
+  | { status: "error"; error: RunError; snapshot: ThreadSnapshot | null }
+  /** Stopped by `run.cancel`. */
+  | { status: "interrupted"; snapshot: ThreadSnapshot | null }
+  /** Another attempt holds the run: whatever this one did since is not stored. */
+  | { status: "lost" };
+
+export type RunRequests = {
+  /** Runs until the graph ends. Events come as `run.events` notices before the reply. */
+  "run.execute": Method<RunExecution, RunOutcome>;
+};
+
+export type RunControls = {
+  /** Abort signal to the graph. Unknown runs are ignored. */
+  "run.cancel": { run_id: string; attempt: number };
+};
+
+/** An event before the server gives it its seq: name, and JSON on one line. */
+export type ProducedEvent = [event: string, data: string];
+
+export type RunNotices = {
+  "run.events": { run_id: string; attempt: number; events: ProducedEvent[] };
+};

@@ -1,0 +1,52 @@
+/**
+ * SQLite keeps JSON, timestamps and booleans in TEXT and INTEGER. A column
+ * name means one thing in every table, so its name alone says how a value is
+ * read back. An expression in a select gets its decoding by its alias.
+ */
+const JSON_COLUMNS = [
+  "metadata",
+  "config",
+  "context",
+  "values",
+  "interrupts",
+  "error",
+  "kwargs",
+  "info",
+  "checkpoint",
+  "channels",
+  "value",
+];
+
+const TIMESTAMP_COLUMNS = [
+  "created_at",
+  "updated_at",
+  "state_updated_at",
+  "expires_at",
+  "run_at",
+  "started_at",
+  "finished_at",
+  "lease_until",
+];
+
+const BOOLEAN_COLUMNS = ["temporary", "input_applied"];
+
+type Decode = (value: unknown) => unknown;
+
+const DECODERS: ReadonlyMap<string, Decode> = new Map([
+  ...JSON_COLUMNS.map(
+    (name) => [name, (value: unknown) => JSON.parse(String(value))] as const,
+  ),
+  ...TIMESTAMP_COLUMNS.map(
+    (name) =>
+      [name, (value: unknown) => new Date(Number(value)).toISOString()] as const,
+  ),
+  ...BOOLEAN_COLUMNS.map((name) => [name, (value: unknown) => value === 1] as const),
+]);
+
+/** A row as SQLite gives it, decoded in place. */
+export function decodeRow(row: Record<string, unknown>): void {
+  for (const name in row) {
+    const decode = DECODERS.get(name);
+    if (decode !== undefined && row[name] !== null) row[name] = decode(row[name]);
+  }
+}

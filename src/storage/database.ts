@@ -1,0 +1,55 @@
+import type { Dialect } from "./dialect.ts";
+import type { Sql } from "./sql.ts";
+
+/**
+ * Something that answers statements: the database itself or an open
+ * transaction. Rows come out alike from every engine: JSON columns parsed,
+ * timestamps as ISO 8601 text, booleans as booleans, integers as numbers.
+ * Parameters go in as JavaScript values; wrap JSON in `json()`, and give
+ * timestamps as `Date`.
+ */
+export interface Queryable {
+  readonly dialect: Dialect;
+  query<Row>(statement: Sql): Promise<Row[]>;
+}
+
+/**
+ * The one seam between us and an engine.
+ *
+ * `query` outside of a transaction only reads. Every write goes through
+ * `transaction`, and inside one only `tx` may be used.
+ */
+export interface Database extends Queryable, AsyncDisposable {
+  /**
+   * Runs `fn`, commits, and resolves once the commit is on disk; rolls back
+   * when `fn` throws. `fn` awaits nothing but `tx`: on SQLite all writers
+   * share one transaction at a time, so a wait in here is everybody's wait.
+   */
+  transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T>;
+
+  /**
+   * Calls `fn` for each notification on the channel, from this process and
+   * from others. A notification is a hint: it may be lost, so whoever listens
+   * reads the tables when `onGap` is called and polls now and then.
+   * Returns the function that ends it.
+   */
+  listen(
+    channel: string,
+    fn: (payload: string) => void,
+    onGap?: () => void,
+  ): () => void;
+
+  /** Tells everybody who listens. Call it after the commit, never inside a transaction. */
+  notify(channel: string, payload: string): void;
+
+  close(): Promise<void>;
+}
+
+/** The first row, or null. */
+export async function first<Row>(
+  db: Queryable,
+  statement: Sql,
+): Promise<Row | null> {
+  const rows = await db.query<Row>(statement);
+  return rows[0] ?? null;
+}

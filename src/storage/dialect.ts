@@ -1,0 +1,30 @@
+import type { Sql } from "./sql.ts";
+
+/**
+ * What SQLite and Postgres do not say alike, as named fragments. A statement
+ * that needs an `if (sqlite)` is a fragment that has not been found yet.
+ */
+export interface Dialect {
+  readonly name: "sqlite" | "postgres";
+
+  /** The database's clock, as a timestamp. It alone decides leases. */
+  readonly now: Sql;
+
+  /** The database's clock plus some milliseconds. */
+  nowPlus(milliseconds: number): Sql;
+
+  /** Ends a select whose rows this transaction is about to change. */
+  readonly forUpdate: Sql;
+
+  /** As `forUpdate`, but rows that another transaction holds are left out. */
+  readonly skipLocked: Sql;
+
+  /** Whether JSON `column` contains `needle` (the rule is `jsonContains` of lib/json.ts). */
+  jsonContains(column: Sql, needle: unknown): Sql;
+
+  /** `column` with the members of `patch` laid over it, one level deep. */
+  jsonMerge(column: Sql, patch: unknown): Sql;
+
+  /** Whether `column` is one of `values`. The text does not vary with their number. */
+  isMember(column: Sql, values: readonly string[]): Sql;
+}
