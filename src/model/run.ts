@@ -74,11 +74,11 @@ export interface Run {
 }
 
 /** How a failure is told to clients, in `error` frames and in `__error__` of a wait. */
-export interface RunError {
+export type RunError = {
   /** The class of the exception, e.g. `GraphRecursionError`. */
   error: string;
   message: string;
-}
+};
 
 export const isTerminal = (status: RunStatus): boolean =>
   status !== "pending" && status !== "running";

@@ -28,9 +28,13 @@ export interface Thread {
   error: Json;
 }
 
-export interface ThreadTtl {
+/** What happens to a thread that has not changed for a while. */
+export interface TtlRule {
   strategy: TtlStrategy;
   ttl_minutes: number;
+}
+
+export interface ThreadTtl extends TtlRule {
   expires_at: string;
 }
 

@@ -7,7 +7,7 @@ export interface Fence {
   attempt: number;
 }
 
-/** A value by its content, stored once per thread. `page` is a JSON list of the refs of consecutive list elements. */
+/** A value by its content, stored once per thread. A `page` holds consecutive list elements: see lib/ref-page.ts. */
 export interface StoredValue {
   hash: string;
   type: "json" | "bytes" | "page";
@@ -16,12 +16,13 @@ export interface StoredValue {
 
 /**
  * Where the value of a channel is: in the checkpoint row when it is small,
- * else by hash; a list by the hashes of its pages.
+ * else by hash; a list by the hashes of its pages. `snapshot` marks the list
+ * inside a `DeltaSnapshot` of LangGraph.
  */
 export type ValueRef =
   | { json: string }
   | { hash: string }
-  | { pages: string[]; length: number };
+  | { pages: string[]; length: number; snapshot?: true };
 
 /** A checkpoint without its values. */
 export interface CheckpointRecord {
@@ -62,7 +63,8 @@ export interface StoredCheckpoint {
 }
 
 export interface CheckpointQuery {
-  thread_id: string;
+  /** Absent: every thread (list only). */
+  thread_id?: string;
   /** Absent: every namespace (list only). */
   checkpoint_ns?: string;
   checkpoint_id?: string;
@@ -74,15 +76,23 @@ export interface CheckpointQuery {
 }
 
 export type CheckpointRequests = {
-  /** Newest first. `values` holds what the records refer to, but for the hashes in `known`. */
+  /**
+   * Newest first, at least one if there is any, perhaps fewer than `limit`.
+   * `values` holds what the records refer to, but for the hashes in `known`;
+   * those are never of pages.
+   */
   "checkpoint.read": Method<
     CheckpointQuery & { known?: string[] },
     { checkpoints: StoredCheckpoint[]; values: StoredValue[] }
   >;
-  /** "lost": the fence does not hold any more, nothing was stored, stop the graph. */
+  /**
+   * "lost": the fence does not hold any more, stop the graph. "incomplete": a
+   * value that the record refers to is not stored, send all of them. Nothing
+   * was stored in either case.
+   */
   "checkpoint.write": Method<
     { fence: Fence; write: CheckpointWrite },
-    "stored" | "lost"
+    "stored" | "lost" | "incomplete"
   >;
   /** Per channel: writes from the ancestors, oldest first, and the nearest stored value. */
   "checkpoint.deltaHistory": Method<
@@ -100,5 +110,8 @@ export type CheckpointRequests = {
       values: StoredValue[];
     }
   >;
-  "checkpoint.deleteThread": Method<{ fence: Fence; thread_id: string }, null>;
+  "checkpoint.deleteThread": Method<
+    { fence: Fence; thread_id: string },
+    "deleted" | "lost"
+  >;
 };

@@ -38,15 +38,21 @@ const DECODERS: ReadonlyMap<string, Decode> = new Map([
   ),
   ...TIMESTAMP_COLUMNS.map(
     (name) =>
-      [name, (value: unknown) => new Date(Number(value)).toISOString()] as const,
+      [
+        name,
+        (value: unknown) => new Date(Number(value)).toISOString(),
+      ] as const,
   ),
-  ...BOOLEAN_COLUMNS.map((name) => [name, (value: unknown) => value === 1] as const),
+  ...BOOLEAN_COLUMNS.map(
+    (name) => [name, (value: unknown) => value === 1] as const,
+  ),
 ]);
 
 /** A row as SQLite gives it, decoded in place. */
 export function decodeRow(row: Record<string, unknown>): void {
   for (const name in row) {
     const decode = DECODERS.get(name);
-    if (decode !== undefined && row[name] !== null) row[name] = decode(row[name]);
+    if (decode !== undefined && row[name] !== null)
+      row[name] = decode(row[name]);
   }
 }

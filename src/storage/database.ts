@@ -20,6 +20,9 @@ export interface Queryable {
  * `transaction`, and inside one only `tx` may be used.
  */
 export interface Database extends Queryable, AsyncDisposable {
+  /** No other process can have it open: every lease of an earlier start is void. */
+  readonly isExclusive: boolean;
+
   /**
    * Runs `fn`, commits, and resolves once the commit is on disk; rolls back
    * when `fn` throws. `fn` awaits nothing but `tx`: on SQLite all writers

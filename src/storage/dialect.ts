@@ -13,6 +13,9 @@ export interface Dialect {
   /** The database's clock plus some milliseconds. */
   nowPlus(milliseconds: number): Sql;
 
+  /** A timestamp plus a number of minutes, which may have a fraction; null when either is null. */
+  plusMinutes(timestamp: Sql, minutes: Sql): Sql;
+
   /** Ends a select whose rows this transaction is about to change. */
   readonly forUpdate: Sql;
 
@@ -27,4 +30,7 @@ export interface Dialect {
 
   /** Whether `column` is one of `values`. The text does not vary with their number. */
   isMember(column: Sql, values: readonly string[]): Sql;
+
+  /** Whether text `column` has `text` in it, whatever the case; no character of it is a pattern. */
+  containsText(column: Sql, text: string): Sql;
 }

@@ -4,7 +4,9 @@ import { first } from "./database.ts";
 import { raw } from "./sql.ts";
 import type { SqliteDatabase } from "./sqlite.ts";
 
-const DIRECTORY = fileURLToPath(new URL("./migrations/sqlite/", import.meta.url));
+const DIRECTORY = fileURLToPath(
+  new URL("./migrations/sqlite/", import.meta.url),
+);
 
 /**
  * Brings the schema up to date. Migrations are numbered and append-only. A
@@ -19,7 +21,9 @@ export async function migrate(database: SqliteDatabase): Promise<void> {
     raw("select max(number) as number from migrations"),
   );
   const applied = row?.number ?? 0;
-  const files = readdirSync(DIRECTORY).filter((name) => name.endsWith(".sql")).sort();
+  const files = readdirSync(DIRECTORY)
+    .filter((name) => name.endsWith(".sql"))
+    .sort();
   const newest = files.length;
   if (applied > newest)
     throw new Error(

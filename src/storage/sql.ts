@@ -51,9 +51,11 @@ export const raw = (text: string): Sql => new Sql([text], []);
 export const EMPTY = raw("");
 
 export function join(parts: readonly Sql[], separator: string): Sql {
-  return parts.reduce((all, part, index) =>
-    index === 0 ? part : sql`${all}${raw(separator)}${part}`,
-  EMPTY);
+  return parts.reduce(
+    (all, part, index) =>
+      index === 0 ? part : sql`${all}${raw(separator)}${part}`,
+    EMPTY,
+  );
 }
 
 /** All of the conditions; true when there are none. */

@@ -29,7 +29,9 @@ type DatabaseSync = new (
 
 const require = createRequire(import.meta.url);
 
-export function loadSqliteDriver(name: SqliteDriver["name"]): SqliteDriver | null {
+export function loadSqliteDriver(
+  name: SqliteDriver["name"],
+): SqliteDriver | null {
   try {
     const { DatabaseSync } = quietly(
       () => require(name) as { DatabaseSync: DatabaseSync },

@@ -8,22 +8,25 @@ create table threads (
   metadata text not null default '{}',
   config text not null default '{}',
   status text not null default 'idle' check (status in ('idle', 'busy', 'interrupted', 'error')),
-  "values" text,                               -- null until there is a state
-  interrupts text not null default '{}',       -- task id -> interrupts that wait for an answer
-  error text,
   ttl_strategy text check (ttl_strategy in ('delete', 'keep_latest')),
   ttl_minutes real,
   expires_at integer,
   temporary integer not null default 0,        -- hidden thread of a stateless run; goes when the run ends
   run_seq integer not null default 0,          -- the last runs.seq given out
-  event_seq integer not null default 0         -- no event of a finished run has a higher seq
+  event_seq integer not null default 0,        -- no event of a finished run has a higher seq
+  -- What may be large comes last: to read a column, SQLite walks through all that is before it.
+  error text,
+  interrupts text not null default '{}',       -- task id -> interrupts that wait for an answer
+  "values" text                                -- null until there is a state
 ) strict;
 
 -- One per sort order of the thread search; thread_id is the tie-break.
-create index threads_by_updated on threads (updated_at, thread_id) where temporary = 0;
-create index threads_by_created on threads (created_at, thread_id) where temporary = 0;
-create index threads_by_state_updated on threads (state_updated_at, thread_id) where temporary = 0;
-create index threads_by_status on threads (status, thread_id) where temporary = 0;
+create index threads_by_updated on threads (updated_at, thread_id) where not temporary;
+create index threads_by_created on threads (created_at, thread_id) where not temporary;
+create index threads_by_state_updated on threads (state_updated_at, thread_id) where not temporary;
+create index threads_by_status on threads (status, thread_id) where not temporary;
+-- For the sweep of what stateless runs leave behind.
+create index threads_temporary on threads (updated_at) where temporary = 1;
 create index threads_by_expiry on threads (expires_at) where expires_at is not null;
 
 -- One row per incarnation of a server process. A run's owner is one of them, so that an owner cannot vanish under it.
@@ -102,6 +105,7 @@ create table checkpoint_writes (
   task_id text not null,
   idx integer not null,
   task_path text not null default '',
+  run_id text,                                 -- who made it: a run may write to a checkpoint of the run before it
   channel text not null,
   type text not null,
   data blob not null,

@@ -1,0 +1,38 @@
+// npm run check: what must hold before a commit. The quick ones side by side, then unit and contract tests.
+import { existsSync } from "node:fs";
+import { checkLockfile } from "./check-lockfile.mjs";
+import { capture, run, VITEST } from "./run.mjs";
+import { root, setUp } from "./setup.mjs";
+
+await setUp({ withBuild: false });
+
+const node =
+  (program, ...args) =>
+  () =>
+    capture(`node_modules/${program}`, args);
+
+const CHECKS = {
+  format: node("prettier/bin/prettier.cjs", "--check", "--log-level=warn", "."),
+  // Rules, sizes and who may import whom: .oxlintrc.json
+  lint: node("oxlint/bin/oxlint", "--type-aware", "--deny-warnings"),
+  types: node("typescript/bin/tsc", "--noEmit"),
+  "dead code": node("knip/bin/knip.js", "--no-progress"),
+  lockfile: checkLockfile,
+};
+
+const results = await Promise.all(
+  Object.entries(CHECKS).map(async ([name, check]) => {
+    const startedAt = performance.now();
+    const { code, output } = await check();
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    console.log(`${code === 0 ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
+    if (code !== 0) console.log(output.trimEnd());
+    return code;
+  }),
+);
+
+const tests = ["src", "test/contract"].filter((path) =>
+  existsSync(`${root}/${path}`),
+);
+const tested = await run(VITEST, ["run", ...tests]);
+process.exitCode = results.every((code) => code === 0) ? tested : 1;

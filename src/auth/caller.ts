@@ -1,0 +1,9 @@
+import { UNRESTRICTED, type AccessFilter } from "../model/access.ts";
+
+/** Who makes a request, and which rows they may see. */
+export interface Caller {
+  access: AccessFilter;
+}
+
+/** Everybody, as long as no `auth` is configured. */
+export const ANONYMOUS: Caller = { access: UNRESTRICTED };

@@ -1,0 +1,28 @@
+import type { Command } from "commander";
+
+/** What `dev` and `start` have in common. Values stay text: config/ judges them, whatever they came from. */
+export function addServerOptions(command: Command): Command {
+  return command
+    .option("-p, --port <number>", "port (default: 2024, or $PORT)")
+    .option("--host <address>", "address to listen on (default: 127.0.0.1)")
+    .option("-c, --config <path>", "langgraph.json, or its folder (default: .)")
+    .option(
+      "--data-dir <path>",
+      "folder for the data (default: .spool beside langgraph.json)",
+    )
+    .option(
+      "--workers <number>",
+      "worker processes (default: 1 in dev; cores minus one in start)",
+    )
+    .option(
+      "-n, --n-jobs-per-worker <number>",
+      "runs at once per worker; 0 serves the API only (default: 10)",
+    )
+    .option(
+      "--durability <mode>",
+      'full: acknowledged writes survive power loss; relaxed: kill -9 only (default: "full")',
+    )
+    .option("--no-browser", "do not open the API docs in the browser (dev)")
+    .option("--no-reload", "do not reload when files change (dev)")
+    .allowExcessArguments(false);
+}

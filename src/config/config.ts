@@ -1,0 +1,79 @@
+import type { JsonObject } from "../lib/json.ts";
+import type { LogSettings } from "../lib/logger.ts";
+import type { GraphSpec } from "../protocol/graph-frames.ts";
+import type { Env } from "./env.ts";
+import type { CorsSettings, TtlDefault } from "./sections.ts";
+
+/** `dev` reloads and is lenient; `start` is for production. */
+export type Mode = "dev" | "start";
+
+export type Durability = "full" | "relaxed";
+
+/** What the command line gave, as the user wrote it. */
+export interface Flags {
+  port?: string;
+  host?: string;
+  config?: string;
+  dataDir?: string;
+  workers?: string;
+  nJobsPerWorker?: string;
+  durability?: string;
+  /** False after `--no-reload`. */
+  reload: boolean;
+}
+
+/** What the program needs to know about the machine. */
+export interface Machine {
+  /** What the process was started with. */
+  env: Env;
+  cores: number;
+  nodeMajor: number;
+  /** The output is a terminal. */
+  isTerminal: boolean;
+}
+
+/** Everything that `startServer` needs to know. */
+export interface Config {
+  mode: Mode;
+  host: string;
+  port: {
+    /** 0 takes any free one. */
+    value: number;
+    /** The user asked for this one: when it is taken, no other will do. */
+    explicit: boolean;
+  };
+  /** Absolute path of langgraph.json. */
+  configPath: string;
+  /** Absolute path of its folder. */
+  root: string;
+  graphs: GraphSpec[];
+  /** Absolute path of the folder for the database and caches. */
+  dataDir: string;
+  /** `full`: an acknowledged write survives power loss. `relaxed`: kill -9, not power loss. */
+  durability: Durability;
+  /** Worker processes, at least 1. */
+  workers: number;
+  /** Runs at once per worker; 0 executes none here. */
+  jobsPerWorker: number;
+  /** Replace workers when a file of the project changes. */
+  reload: boolean;
+  bodyLimitBytes: number;
+  cors: CorsSettings;
+  log: LogSettings;
+  /** Null: threads do not expire unless they say so. */
+  ttl: TtlDefault | null;
+  /** The whole environment of a worker process. */
+  workerEnv: Record<string, string>;
+  /** Graph id -> config of its default assistant, `context` among the keys. */
+  langgraphConfig: Record<string, JsonObject>;
+  runTimeoutSeconds: number;
+  shutdownGraceSeconds: number;
+  /** Attempts after the first, for failures of the machine. */
+  maxRetries: number;
+  /** From the abort signal to the kill of the worker. */
+  cancelGraceSeconds: number;
+  /** How long the events of a run are kept after its end. */
+  streamRetentionSeconds: number;
+  /** Where Studio is; the page takes `?baseUrl=`. */
+  studioUrl: string;
+}

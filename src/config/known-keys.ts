@@ -1,0 +1,67 @@
+import { isObject } from "../lib/json.ts";
+import { nearest } from "./nearest.ts";
+
+/** Read, or rightly ignored: they are about Python or about building images. */
+const SILENT = [
+  "$schema",
+  "graphs",
+  "env",
+  "node_version",
+  "node_loader",
+  "dependencies",
+  "python_version",
+  "source",
+  "pip_config_file",
+  "pip_installer",
+  "keep_pkg_tools",
+  "dockerfile_lines",
+  "docker_compose_file",
+  "base_image",
+  "image_distro",
+  "api_version",
+  "_INTERNAL_docker_tag",
+  "checkpointer",
+  "store",
+  "http",
+];
+
+/** Known, and not served by this version. */
+const NOT_SERVED = ["webhooks", "ui", "ui_config", "disable_persistence"];
+
+/** Sections of which this version serves only a part. */
+const SERVED_PARTS: Record<string, string[]> = {
+  checkpointer: ["ttl"],
+  store: [],
+  http: ["cors"],
+};
+
+/** Keys that protect something: a server that ignores them must say so loudly, or not start. */
+export const PROTECTIVE_KEYS = ["auth", "encryption"];
+
+/** One sentence for each key that will not do what its author hopes for. */
+export function keyWarnings(
+  document: Record<string, unknown>,
+  shown: string,
+): string[] {
+  const warnings: string[] = [];
+  const known = [...SILENT, ...NOT_SERVED, ...PROTECTIVE_KEYS];
+  for (const [key, value] of Object.entries(document)) {
+    if (NOT_SERVED.includes(key)) warnings.push(notServed(shown, key));
+    else if (!known.includes(key)) warnings.push(unknownKey(shown, key, known));
+    const parts = SERVED_PARTS[key];
+    if (parts === undefined || !isObject(value)) continue;
+    for (const part of Object.keys(value))
+      if (!parts.includes(part))
+        warnings.push(notServed(shown, `${key}.${part}`));
+  }
+  return warnings;
+}
+
+const notServed = (shown: string, key: string): string =>
+  `${shown}: ${key} is not served by this version and has no effect`;
+
+function unknownKey(shown: string, key: string, known: string[]): string {
+  const meant = nearest(key, known);
+  const hint = meant === null ? "" : `; did you mean "${meant}"?`;
+  return `${shown}: unknown key "${key}"${hint}`;
+}

@@ -1,0 +1,116 @@
+import { resolve } from "node:path";
+import type { Config, Durability, Flags, Machine, Mode } from "./config.ts";
+import type { Env } from "./env.ts";
+import type { Project } from "./langgraph-json.ts";
+import { toListener } from "./listener.ts";
+import { toLogSettings } from "./log-settings.ts";
+import { safetyWarnings } from "./safety.ts";
+import { firstSource, toChoice, toInteger } from "./values.ts";
+import { toLangGraphConfig, toOrigins } from "./variables.ts";
+
+export interface ConfigInput {
+  mode: Mode;
+  flags: Flags;
+  machine: Machine;
+  project: Project;
+  /** What `env` of langgraph.json brought. */
+  variables: Record<string, string>;
+}
+
+/** Flags win over the environment, which wins over langgraph.json. Reads nothing; throws a `ConfigError`. */
+export function resolveConfig(input: ConfigInput): {
+  config: Config;
+  warnings: string[];
+} {
+  const { mode, flags, machine, project } = input;
+  const env: Env = { ...input.variables, ...machine.env };
+  const listener = toListener(flags, { env, processEnv: machine.env });
+  const config: Config = {
+    ...listener,
+    ...toCapacity(input, env),
+    ...toLimits(env),
+    mode,
+    configPath: project.configPath,
+    root: project.root,
+    graphs: project.graphs,
+    dataDir: resolve(flags.dataDir ?? `${project.root}/.spool`),
+    durability: toDurability(flags),
+    reload: mode === "dev" && flags.reload,
+    cors: project.cors ?? toOrigins(env),
+    log: toLogSettings(env, machine),
+    ttl: project.ttl,
+    workerEnv: toWorkerEnv(env, mode),
+    langgraphConfig: toLangGraphConfig(env),
+    studioUrl: toStudioUrl(env),
+  };
+  return {
+    config,
+    warnings: safetyWarnings({ config, env, machine, project }),
+  };
+}
+
+const WHOLE = Number.MAX_SAFE_INTEGER;
+
+function toCapacity(
+  { mode, flags, machine }: ConfigInput,
+  env: Env,
+): Pick<Config, "workers" | "jobsPerWorker"> {
+  const workers = firstSource(["--workers", flags.workers]);
+  const jobs = firstSource(
+    ["--n-jobs-per-worker", flags.nJobsPerWorker],
+    ["N_JOBS_PER_WORKER", env["N_JOBS_PER_WORKER"]],
+  );
+  // One core is left to the server process, which answers everybody.
+  const standard = mode === "dev" ? 1 : Math.max(1, machine.cores - 1);
+  return {
+    workers: workers ? toInteger(workers, { min: 1, max: 1024 }) : standard,
+    jobsPerWorker: jobs ? toInteger(jobs, { min: 0, max: 100_000 }) : 10,
+  };
+}
+
+function toLimits(env: Env) {
+  const integer = (name: string, standard: number, min = 0, max = WHOLE) => {
+    const source = firstSource([name, env[name]]);
+    return source ? toInteger(source, { min, max }) : standard;
+  };
+  return {
+    bodyLimitBytes: integer(
+      "HTTP_MAX_REQUEST_BODY_BYTES",
+      300 * 1024 * 1024,
+      1,
+    ),
+    runTimeoutSeconds: integer("BG_JOB_TIMEOUT_SECS", 3600, 1),
+    shutdownGraceSeconds: integer(
+      "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",
+      180,
+      0,
+      3600,
+    ),
+    maxRetries: integer("BG_JOB_MAX_RETRIES", 3),
+    cancelGraceSeconds: 5,
+    streamRetentionSeconds: 3600,
+  };
+}
+
+function toDurability(flags: Flags): Durability {
+  const source = firstSource(["--durability", flags.durability]);
+  return source ? toChoice(source, ["full", "relaxed"]) : "full";
+}
+
+function toWorkerEnv(env: Env, mode: Mode): Record<string, string> {
+  const variables: Record<string, string> = {
+    NODE_ENV: mode === "dev" ? "development" : "production",
+  };
+  for (const [name, value] of Object.entries(env))
+    if (value !== undefined) variables[name] = value;
+  return variables;
+}
+
+/** The page belongs to the API that LangSmith's variable names: api.smith… -> smith… */
+function toStudioUrl(env: Env): string {
+  const source = firstSource(["LANGSMITH_ENDPOINT", env["LANGSMITH_ENDPOINT"]]);
+  const standard = "https://smith.langchain.com/studio";
+  if (source === null || !URL.canParse(source.text)) return standard;
+  const { protocol, host } = new URL(source.text);
+  return `${protocol}//${host.replace(/(^|\.)api\./, "$1")}/studio`;
+}

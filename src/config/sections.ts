@@ -1,0 +1,115 @@
+import { isObject } from "../lib/json.ts";
+import { TTL_STRATEGIES, type TtlStrategy } from "../model/thread.ts";
+import { ConfigError } from "./config-error.ts";
+
+/** `http.cors` of langgraph.json, in its own spelling. */
+export interface CorsSettings {
+  allow_origins: string[];
+  /** Wins over the list. */
+  allow_origin_regex: string | null;
+  allow_methods: string[];
+  allow_headers: string[];
+  allow_credentials: boolean;
+  expose_headers: string[];
+  /** Seconds. */
+  max_age: number;
+}
+
+/** Everybody, and never with credentials. */
+export const OPEN_CORS: CorsSettings = {
+  allow_origins: ["*"],
+  allow_origin_regex: null,
+  allow_methods: ["*"],
+  allow_headers: ["*"],
+  allow_credentials: false,
+  expose_headers: [],
+  max_age: 600, // browsers keep an answer for at most 10 minutes to 2 hours
+};
+
+/** What threads get that say nothing about their expiry themselves. */
+export interface TtlDefault {
+  strategy: TtlStrategy;
+  ttl_minutes: number;
+}
+
+/** A section of langgraph.json that knows its name, so that whatever is wrong in it can be named. */
+interface Section {
+  key: string;
+  values: Record<string, unknown>;
+}
+
+/** `shown` is how messages call the file. */
+export function toSection(
+  value: unknown,
+  key: string,
+  shown: string,
+): Section | null {
+  if (value === undefined || value === null) return null;
+  if (!isObject(value))
+    throw new ConfigError(`${shown}: ${key} must be an object`);
+  return { key: `${shown}: ${key}`, values: value };
+}
+
+export function toCors(section: Section): CorsSettings {
+  const regex = text(section, "allow_origin_regex");
+  const listed = texts(section, "allow_origins");
+  const allow_credentials = section.values["allow_credentials"] === true;
+  if (allow_credentials && regex === null && (listed ?? ["*"]).includes("*"))
+    throw new ConfigError(
+      `${section.key}.allow_credentials needs the origins by name, in allow_origins or allow_origin_regex`,
+    );
+  return {
+    allow_origins: listed ?? OPEN_CORS.allow_origins,
+    allow_origin_regex: regex === null ? null : checkedRegex(section, regex),
+    allow_methods: texts(section, "allow_methods") ?? OPEN_CORS.allow_methods,
+    allow_headers: texts(section, "allow_headers") ?? OPEN_CORS.allow_headers,
+    allow_credentials,
+    expose_headers: texts(section, "expose_headers") ?? [],
+    max_age: amount(section, "max_age") ?? OPEN_CORS.max_age,
+  };
+}
+
+/** `checkpointer.ttl`; null when it sets no default. */
+export function toTtlDefault(section: Section): TtlDefault | null {
+  const ttl_minutes = amount(section, "default_ttl");
+  const word = text(section, "strategy") ?? "delete";
+  const strategy = TTL_STRATEGIES.find((candidate) => candidate === word);
+  if (strategy === undefined)
+    throw new ConfigError(
+      `${section.key}.strategy must be one of ${TTL_STRATEGIES.join(", ")}`,
+    );
+  return ttl_minutes === null ? null : { strategy, ttl_minutes };
+}
+
+function checkedRegex({ key }: Section, source: string): string {
+  try {
+    new RegExp(source);
+    return source;
+  } catch (cause) {
+    throw new ConfigError(
+      `${key}.allow_origin_regex is not a regular expression: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
+function text({ key, values }: Section, name: string): string | null {
+  const value = values[name] ?? null;
+  if (value === null || typeof value === "string") return value;
+  throw new ConfigError(`${key}.${name} must be text`);
+}
+
+function texts({ key, values }: Section, name: string): string[] | null {
+  const value = values[name] ?? null;
+  if (value === null) return null;
+  if (Array.isArray(value) && value.every((item) => typeof item === "string"))
+    return value;
+  throw new ConfigError(`${key}.${name} must be a list of texts`);
+}
+
+function amount({ key, values }: Section, name: string): number | null {
+  const value = values[name] ?? null;
+  if (value === null) return null;
+  if (typeof value === "number" && value > 0) return value;
+  throw new ConfigError(`${key}.${name} must be a number above 0`);
+}

@@ -1,0 +1,152 @@
+import { CHANNELS } from "../storage/channels.ts";
+import { lastEventSeq } from "../storage/event-segments.ts";
+import {
+  claimRuns,
+  listCancelled,
+  type ClaimedRun,
+} from "../storage/run-queue.ts";
+import { Execution, type ExecutionDeps } from "./execution.ts";
+import { InstanceLease } from "./lease.ts";
+import { promoteDueRuns, reapExpired } from "./recovery.ts";
+
+/** Runs claimed by one statement; more are claimed by the next. */
+const MAX_CLAIM = 64;
+
+/**
+ * How far a new attempt jumps ahead in the numbering of events. Readers may
+ * have seen events of the attempt before that never reached the table, so its
+ * numbers must not be used again; a batch on its way holds far fewer.
+ */
+const ATTEMPT_GAP = 100_000;
+
+/**
+ * Claims runs while there is room in the workers, executes them, and stops
+ * them when somebody asks. Notifications make it quick; the poll makes it
+ * certain.
+ */
+export class Dispatcher implements AsyncDisposable {
+  readonly #deps: ExecutionDeps;
+  readonly #lease: InstanceLease;
+  readonly #executions = new Map<string, Execution>();
+  #endings: (() => void)[] = [];
+  #isPumping = false;
+  #isNudged = false;
+  #isStopping = false;
+
+  constructor(deps: ExecutionDeps) {
+    this.#deps = deps;
+    this.#lease = new InstanceLease({
+      ...deps,
+      onLost: () => this.#stopAll(),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { database, settings } = this.#deps;
+    await this.#lease.start();
+    await reapExpired(this.#deps);
+    const poll = setInterval(() => void this.#poll(), settings.pollMs);
+    this.#endings = [
+      () => clearInterval(poll),
+      database.listen(
+        CHANNELS.runs,
+        () => this.nudge(),
+        () => this.nudge(),
+      ),
+      database.listen(CHANNELS.cancels, (runId) =>
+        this.#executions.get(runId)?.stop("cancelled"),
+      ),
+    ];
+    this.nudge();
+  }
+
+  /** There may be runs to claim, or room for them. */
+  nudge(): void {
+    this.#isNudged = true;
+    if (!this.#isPumping) void this.#pump();
+  }
+
+  /**
+   * Stops claiming and lets the runs end. What is left after the grace period
+   * goes back to the queue, with no attempt lost.
+   */
+  async close(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    for (const end of this.#endings) end();
+    await this.#drain(this.#deps.settings.shutdownGraceMs);
+    this.#stopAll();
+    await this.#drain(this.#deps.settings.cancelGraceMs + 1000);
+    this.#lease.stopBeating();
+    if (this.#executions.size === 0) await this.#lease.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #drain(milliseconds: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise((resolve) => {
+      timer = setTimeout(resolve, milliseconds);
+    });
+    const all = [...this.#executions.values()].map(({ settled }) => settled);
+    await Promise.race([Promise.all(all), timeout]);
+    clearTimeout(timer);
+  }
+
+  #stopAll(): void {
+    for (const execution of this.#executions.values())
+      execution.stop("server stops");
+  }
+
+  async #pump(): Promise<void> {
+    this.#isPumping = true;
+    try {
+      while (this.#isNudged && !this.#isStopping) {
+        this.#isNudged = false;
+        await this.#claim();
+      }
+    } catch (cause) {
+      this.#deps.log.error({ err: cause }, "runs could not be claimed");
+    } finally {
+      this.#isPumping = false;
+    }
+  }
+
+  async #claim(): Promise<void> {
+    const limit = Math.min(this.#deps.workers.room, MAX_CLAIM);
+    if (limit === 0) return; // the pool nudges when there is
+    const claimed = await this.#deps.database.transaction(async (tx) => {
+      const runs = await claimRuns(tx, { owner: this.#lease.id, limit });
+      const seqs: number[] = [];
+      for (const run of runs) seqs.push(await lastEventSeq(tx, run.thread_id));
+      return runs.map((run, index) => ({ run, lastSeq: seqs[index] ?? 0 }));
+    });
+    for (const { run, lastSeq } of claimed) this.#execute(run, lastSeq);
+    if (claimed.length === limit) this.#isNudged = true;
+  }
+
+  #execute(run: ClaimedRun, lastSeq: number): void {
+    const execution = new Execution(this.#deps, run);
+    this.#executions.set(run.run_id, execution);
+    void execution.settled.then(() => {
+      this.#executions.delete(run.run_id);
+      this.nudge();
+    });
+    void execution.perform(lastSeq + (run.attempt > 1 ? ATTEMPT_GAP : 1));
+  }
+
+  async #poll(): Promise<void> {
+    const { database, log } = this.#deps;
+    try {
+      if (!database.isExclusive) await reapExpired(this.#deps);
+      await promoteDueRuns(database);
+      for (const { run_id } of await listCancelled(database, this.#lease.id))
+        this.#executions.get(run_id)?.stop("cancelled");
+      this.nudge();
+    } catch (cause) {
+      log.error({ err: cause }, "the poll of the queue failed");
+    }
+  }
+}

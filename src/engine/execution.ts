@@ -1,0 +1,228 @@
+import { deferred } from "../lib/deferred.ts";
+import type { Logger } from "../lib/logger.ts";
+import { retry } from "../lib/retry.ts";
+import type { ThreadSnapshot } from "../model/thread.ts";
+import { PeerClosedError, PeerError } from "../protocol/peer.ts";
+import type { RunOutcome } from "../protocol/run-frames.ts";
+import { CHANNELS } from "../storage/channels.ts";
+import type { Database } from "../storage/database.ts";
+import { insertSegment } from "../storage/event-segments.ts";
+import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
+import type { EventLog } from "../stream/event-log.ts";
+import type { WorkerPool } from "../workers/pool.ts";
+import { closingEvents, recordEnd, type RunEnd } from "./finish-run.ts";
+import type { EngineSettings } from "./settings.ts";
+
+/*
+ * One attempt at one run, from the claim to its record:
+ *
+ *   claimed ──► executing ──► ended ──► recorded          (finish transaction)
+ *                  │ worker died, server stops ──► handed back, its turn kept
+ *                  └ lease lost ──► dropped: nothing of it is stored
+ */
+
+export interface ExecutionDeps {
+  database: Database;
+  events: EventLog;
+  workers: WorkerPool;
+  log: Logger;
+  settings: EngineSettings;
+}
+
+type StopReason = "cancelled" | "timed out" | "server stops";
+
+export class Execution {
+  readonly run: ClaimedRun;
+  readonly #deps: ExecutionDeps;
+  #stopReason: StopReason | null = null;
+  #timers: NodeJS.Timeout[] = [];
+  readonly #settled = deferred<void>();
+  /** Resolves when the run is recorded, handed back or dropped. Never rejects. */
+  readonly settled = this.#settled.promise;
+
+  constructor(deps: ExecutionDeps, run: ClaimedRun) {
+    this.#deps = deps;
+    this.run = run;
+  }
+
+  async perform(firstSeq: number): Promise<void> {
+    const { events, log } = this.#deps;
+    const { run_id, attempt } = this.run;
+    events.open(this.run, firstSeq);
+    void events.append(this.run, [
+      ["metadata", JSON.stringify({ run_id, attempt })],
+    ]);
+    try {
+      const end = await this.#attempt();
+      if (end === "handed back") await this.#handBack();
+      else if (end !== "lost") await this.#record(end);
+    } catch (cause) {
+      log.error(
+        { err: cause, run_id },
+        "a run could not be recorded; it is retried when its lease ends",
+      );
+    } finally {
+      for (const timer of this.#timers) clearTimeout(timer);
+      events.close(this.run, []);
+      this.#settled.resolve();
+    }
+  }
+
+  /** Abort signal now; a worker that does not heed it is ended after the grace period. */
+  stop(reason: StopReason): void {
+    if (this.#stopReason !== null) return;
+    this.#stopReason = reason;
+    const { workers, settings, log } = this.#deps;
+    const { run_id } = this.run;
+    void workers.cancel(this.run);
+    this.#later(settings.cancelGraceMs, () => {
+      log.warn(
+        { run_id },
+        `a run did not stop within ${settings.cancelGraceMs} ms; its worker is ended`,
+      );
+      workers.killWorkerOf(run_id);
+    });
+  }
+
+  async #attempt(): Promise<RunEnd | "handed back" | "lost"> {
+    const { run } = this;
+    if (run.cancel !== null) return this.#interrupted();
+    if (run.attempt > run.max_attempts) return this.#outOfAttempts();
+    const { workers, settings } = this.#deps;
+    const executing = workers.execute({
+      ...run,
+      resume: run.input_applied,
+    });
+    if (executing === null) return "handed back";
+    this.#later(settings.runTimeoutMs, () => this.stop("timed out"));
+    try {
+      return await this.#endOf(await executing);
+    } catch (cause) {
+      return this.#failed(cause);
+    }
+  }
+
+  async #endOf(outcome: RunOutcome): Promise<RunEnd | "handed back" | "lost"> {
+    switch (outcome.status) {
+      case "success":
+        return { status: "success", error: null, snapshot: outcome.snapshot };
+      case "error":
+        return {
+          status: "error",
+          error: outcome.error,
+          snapshot: outcome.snapshot,
+        };
+      case "interrupted":
+        return this.#stopped(outcome.snapshot);
+      case "lost":
+        return "lost";
+    }
+  }
+
+  async #failed(cause: unknown): Promise<RunEnd | "handed back"> {
+    if (cause instanceof PeerClosedError)
+      return this.#stopReason === null
+        ? "handed back"
+        : this.#stopped(await this.#snapshot());
+    const { name, message } =
+      cause instanceof PeerError ? cause.remote : (cause as Error);
+    return {
+      status: "error",
+      error: { error: name, message },
+      snapshot: await this.#snapshot(),
+    };
+  }
+
+  #stopped(snapshot: ThreadSnapshot | null): RunEnd | "handed back" {
+    if (this.#stopReason === "server stops") return "handed back";
+    if (this.#stopReason !== "timed out")
+      return { status: "interrupted", error: null, snapshot };
+    const seconds = this.#deps.settings.runTimeoutMs / 1000;
+    return {
+      status: "timeout",
+      error: {
+        error: "TimeoutError",
+        message: `the run exceeded its limit of ${seconds} s (BG_JOB_TIMEOUT_SECS)`,
+      },
+      snapshot,
+    };
+  }
+
+  async #interrupted(): Promise<RunEnd> {
+    return {
+      status: "interrupted",
+      error: null,
+      snapshot: await this.#snapshot(),
+    };
+  }
+
+  async #outOfAttempts(): Promise<RunEnd> {
+    const { max_attempts } = this.run;
+    return {
+      status: "error",
+      error: {
+        error: "MaxAttemptsError",
+        message: `the worker of this run died ${max_attempts} times; it is not tried again (BG_JOB_MAX_RETRIES)`,
+      },
+      snapshot: await this.#snapshot(),
+    };
+  }
+
+  /** How the checkpoints say the thread stands; null when no worker can tell. */
+  async #snapshot(): Promise<ThreadSnapshot | null> {
+    const { graph_id, thread_id, kwargs } = this.run;
+    const { configurable } = kwargs.config;
+    try {
+      return await this.#deps.workers.ask("state.snapshot", {
+        target: {
+          graph_id,
+          thread_id,
+          configurable: { ...(configurable as object) },
+          context: kwargs.context,
+        },
+      });
+    } catch (cause) {
+      this.#deps.log.warn(
+        { err: cause, thread_id },
+        "the state of a thread could not be read",
+      );
+      return null;
+    }
+  }
+
+  async #record(end: RunEnd): Promise<void> {
+    const { database, events, log } = this.#deps;
+    const { run_id, thread_id } = this.run;
+    const closing = closingEvents(run_id, end);
+    const segment = await events.take(this.run, closing);
+    const recorded = await retry(
+      () =>
+        database.transaction((tx) =>
+          recordEnd(tx, { run: this.run, end, segment }),
+        ),
+      { attempts: 5, firstMs: 200, maxMs: 5000 },
+    );
+    if (recorded === "lost") return;
+    events.close(this.run, closing);
+    database.notify(CHANNELS.finished, run_id);
+    database.notify(CHANNELS.runs, thread_id);
+    log.debug({ run_id, thread_id, status: end.status }, "run ended");
+  }
+
+  /** Back to the queue, with what it has streamed so far. It counts as an attempt unless we are the ones who stop. */
+  async #handBack(): Promise<void> {
+    const { database, events } = this.#deps;
+    const countAttempt = this.#stopReason !== "server stops";
+    const segment = await events.take(this.run, []);
+    await database.transaction(async (tx) => {
+      if (segment !== null && segment.events.length > 0)
+        await insertSegment(tx, segment);
+      await handBackRun(tx, this.run, { countAttempt });
+    });
+    database.notify(CHANNELS.runs, this.run.thread_id);
+  }
+
+  #later(milliseconds: number, fn: () => void): void {
+    this.#timers.push(setTimeout(fn, milliseconds));
+  }
+}

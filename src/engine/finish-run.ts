@@ -1,0 +1,67 @@
+import { UNRESTRICTED } from "../model/access.ts";
+import type { RunError, RunStatus } from "../model/run.ts";
+import {
+  statusOf,
+  type ThreadSnapshot,
+  type ThreadStatus,
+} from "../model/thread.ts";
+import type { Queryable } from "../storage/database.ts";
+import { insertSegment, type Segment } from "../storage/event-segments.ts";
+import {
+  finishRun,
+  hasUnfinishedRun,
+  promoteNext,
+  type ClaimedRun,
+} from "../storage/run-queue.ts";
+import { raiseEventSeq } from "../storage/thread-turn.ts";
+import { lockThread, setThreadSnapshot } from "../storage/threads.ts";
+import type { Produced } from "../stream/event-log.ts";
+
+/** How a run ended. */
+export interface RunEnd {
+  status: Exclude<RunStatus, "pending" | "running">;
+  error: RunError | null;
+  /** How it leaves the thread; null when nobody could tell, and then the thread keeps what it shows. */
+  snapshot: ThreadSnapshot | null;
+}
+
+/** The last frames of the run's stream. */
+export function closingEvents(runId: string, end: RunEnd): Produced[] {
+  const events: Produced[] = [];
+  if (end.error !== null) events.push(["error", JSON.stringify(end.error)]);
+  events.push(["end", JSON.stringify({ run_id: runId, status: end.status })]);
+  return events;
+}
+
+/**
+ * Everything that the end of a run changes, for one transaction: the rest of
+ * its stream, the run, whose turn is next, and the thread. Thread before run:
+ * the lock order of the queue.
+ */
+export async function recordEnd(
+  tx: Queryable,
+  params: { run: ClaimedRun; end: RunEnd; segment: Segment | null },
+): Promise<"finished" | "lost"> {
+  const { run, end, segment } = params;
+  const { thread_id } = run;
+  if ((await lockThread(tx, thread_id, UNRESTRICTED)) === null) return "lost";
+  if (segment !== null) {
+    await insertSegment(tx, segment);
+    const seq = segment.first_seq + segment.events.length - 1;
+    await raiseEventSeq(tx, { thread_id, seq });
+  }
+  if ((await finishRun(tx, run, end)) === "lost") return "lost";
+  await promoteNext(tx, thread_id);
+  const isBusy = await hasUnfinishedRun(tx, thread_id);
+  await setThreadSnapshot(tx, thread_id, {
+    status: isBusy ? "busy" : threadStatus(end),
+    snapshot: end.snapshot,
+    error: end.error,
+  });
+  return "finished";
+}
+
+function threadStatus(end: RunEnd): ThreadStatus {
+  if (end.error !== null) return "error";
+  return end.snapshot === null ? "idle" : statusOf(end.snapshot);
+}

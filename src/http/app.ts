@@ -1,0 +1,36 @@
+import { Api } from "./api.ts";
+import type { App, AppDeps } from "./deps.ts";
+import { errorResponse } from "./errors.ts";
+import { caller } from "./middleware/caller.ts";
+import { cors } from "./middleware/cors.ts";
+import { requestId } from "./middleware/request-id.ts";
+import { requestLog } from "./middleware/request-log.ts";
+import { assistantRoutes } from "./routes/assistants.ts";
+import { docsRoutes } from "./routes/docs.ts";
+import { notYetRoutes } from "./routes/not-yet.ts";
+import { runCreateRoutes } from "./routes/run-create.ts";
+import { runRoutes } from "./routes/runs.ts";
+import { systemRoutes } from "./routes/system.ts";
+import { threadStateRoutes } from "./routes/thread-state.ts";
+import { threadRoutes } from "./routes/threads.ts";
+import { unknownPath } from "./unknown-path.ts";
+
+/** The whole HTTP API as one Hono app. Routes that come first win. */
+export function createApp(deps: AppDeps): App {
+  const app = new Api(deps.http);
+  app.use(requestId(), requestLog(deps.log), cors(deps.http.cors), caller());
+  app.onError((error, c) => errorResponse(error, c, deps.log));
+  for (const mount of [
+    systemRoutes(deps),
+    docsRoutes(),
+    assistantRoutes(deps),
+    threadRoutes(deps),
+    threadStateRoutes(deps),
+    runCreateRoutes(deps),
+    runRoutes(deps),
+    notYetRoutes(), // last: a route that is there wins over one that is not yet
+  ])
+    mount(app);
+  app.notFound(unknownPath(app));
+  return app;
+}

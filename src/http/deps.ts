@@ -1,0 +1,27 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Caller } from "../auth/caller.ts";
+import type { RunDeps } from "../services/run-deps.ts";
+import type { CorsSettings } from "./middleware/cors.ts";
+
+/** What the routes work with: all that the services need, and what concerns HTTP alone. */
+export interface AppDeps extends RunDeps {
+  http: HttpSettings;
+}
+
+export interface HttpSettings {
+  cors: CorsSettings;
+  /** The size of a request body after decompression; above it the answer is 413. */
+  maxBodyBytes: number;
+  /** Of the LangGraph that the project has installed; null when it has none. */
+  langgraphVersion: string | null;
+}
+
+/** What the middleware has found out about a request, by `c.get(name)`. */
+export interface AppEnv {
+  Variables: { caller: Caller; requestId: string };
+}
+
+export type App = OpenAPIHono<AppEnv>;
+
+/** What every route file exports a maker of: `threadRoutes(deps)`. */
+export type MountRoutes = (app: App) => void;

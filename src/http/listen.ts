@@ -1,0 +1,96 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import type { App } from "./deps.ts";
+
+export interface Listening {
+  /** `http://127.0.0.1:2024`, with the port that was given out. */
+  url: string;
+  port: number;
+  /**
+   * Takes no new connections, ends the idle ones, and waits for the active
+   * ones until the deadline (milliseconds), at which they are cut off.
+   */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Longer than the 60 s of most load balancers, so that it is never us who close a connection that they are about to use. */
+const KEEP_ALIVE_MS = 75_000;
+
+/** A client that takes longer to send its headers is not one we want. */
+const HEADERS_MS = 30_000;
+
+/** How often close() looks for connections that have become idle. */
+const IDLE_CHECK_MS = 50;
+
+/** Port 0 takes any free one. Rejects with an Error that names port and remedy; its `code` is the system's (`EADDRINUSE`). */
+export async function listen(
+  app: App,
+  { host, port }: { host: string; port: number },
+): Promise<Listening> {
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    // Graphs and users' code use the globals; they stay Node's own.
+    overrideGlobalObjects: false,
+    serverOptions: {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_MS,
+      requestTimeout: 0, // a large body over a slow line takes as long as it takes
+    },
+  }) as Server;
+  await bind(server, host, port);
+  const address = server.address() as AddressInfo;
+  return {
+    url: `http://${shownHost(host)}:${address.port}`,
+    port: address.port,
+    close: (deadlineMs) => close(server, deadlineMs),
+  };
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: NodeJS.ErrnoException) =>
+      reject(bindError(cause, host, port));
+    server.once("error", onError);
+    server.listen(port, host, () => {
+      server.off("error", onError);
+      resolve();
+    });
+  });
+}
+
+function bindError(
+  cause: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+): Error {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `port ${port} on ${host} is taken by another program; stop it, or choose another port with --port`,
+    EACCES: `port ${port} needs more rights than this user has; choose one above 1023 with --port`,
+    EADDRNOTAVAIL: `${host} is no address of this machine; choose another one with --host`,
+    ENOTFOUND: `${host} is no known host name; choose another one with --host`,
+  };
+  const reason =
+    reasons[cause.code ?? ""] ??
+    `cannot listen on ${host}:${port}: ${cause.message}`;
+  return Object.assign(new Error(reason, { cause }), { code: cause.code });
+}
+
+async function close(server: Server, deadlineMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+  const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
+  server.closeIdleConnections();
+  try {
+    await closed;
+  } finally {
+    clearInterval(sweep);
+    clearTimeout(deadline);
+  }
+}
+
+/** What a browser can open: an IPv6 address needs brackets, and "every address" is no address. */
+function shownHost(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}

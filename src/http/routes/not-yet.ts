@@ -1,0 +1,84 @@
+import { AppError } from "../../model/errors.ts";
+import type { MountRoutes } from "../deps.ts";
+
+/**
+ * What the contract has and this version does not: 501 with a sentence, so
+ * that nobody takes it for a wrong address. Whoever builds one of them takes
+ * its line away.
+ */
+export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
+  ["Creating assistants", "POST /assistants"],
+  ["Changing assistants", "PATCH /assistants/:assistant_id"],
+  ["Deleting assistants", "DELETE /assistants/:assistant_id"],
+  [
+    "Versions of assistants",
+    "POST /assistants/:assistant_id/versions",
+    "POST /assistants/:assistant_id/latest",
+  ],
+  [
+    "Crons",
+    "POST /threads/:thread_id/runs/crons",
+    "POST /runs/crons",
+    "POST /runs/crons/search",
+    "POST /runs/crons/count",
+    "GET /runs/crons/:cron_id",
+    "PATCH /runs/crons/:cron_id",
+    "DELETE /runs/crons/:cron_id",
+  ],
+  ["Deleting runs", "DELETE /threads/:thread_id/runs/:run_id"],
+  ["Creating stateless runs in the background", "POST /runs"],
+  ["Creating runs in batches", "POST /runs/batch"],
+  ["Cancelling many runs at once", "POST /runs/cancel"],
+  [
+    "Joining the stream of a run",
+    "GET /threads/:thread_id/runs/:run_id/stream",
+    "GET /runs/:run_id/stream",
+  ],
+  ["The stream of a thread", "GET /threads/:thread_id/stream"],
+  [
+    "The store over HTTP",
+    "PUT /store/items",
+    "GET /store/items",
+    "DELETE /store/items",
+    "POST /store/items/search",
+    "POST /store/namespaces",
+  ],
+  [
+    "The streaming protocol v2",
+    "POST /threads/:thread_id/commands",
+    "POST /threads/:thread_id/stream/events",
+    "GET /threads/:thread_id/stream/events",
+  ],
+  [
+    "MCP",
+    "POST /mcp",
+    "GET /mcp",
+    "DELETE /mcp",
+    "POST /mcp/",
+    "GET /mcp/",
+    "DELETE /mcp/",
+  ],
+  [
+    "A2A",
+    "POST /a2a/:assistant_id",
+    "GET /a2a/:assistant_id/.well-known/agent-card.json",
+    "GET /.well-known/agent-card.json",
+  ],
+  ["Generative UI", "POST /ui/:namespace", "GET /ui/:namespace/:file"],
+  ["Metrics", "GET /metrics"],
+];
+
+export function notYetRoutes(): MountRoutes {
+  return (app) => {
+    for (const [what, ...routes] of NOT_YET)
+      for (const route of routes) {
+        const [method = "", path = ""] = route.split(" ");
+        app.on(method, path, () => {
+          throw new AppError(
+            "not_implemented",
+            `${what} arrives with a later version of Spool`,
+          );
+        });
+      }
+  };
+}

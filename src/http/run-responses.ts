@@ -1,0 +1,125 @@
+import type { Context, TypedResponse } from "hono";
+import type { Caller } from "../auth/caller.ts";
+import type { JsonObject } from "../lib/json.ts";
+import type { Logger } from "../lib/logger.ts";
+import { modeOf } from "../model/run-event.ts";
+import type { RunEvent } from "../model/run-event.ts";
+import type { Run } from "../model/run.ts";
+import { cancelRun } from "../services/cancel-run.ts";
+import type { RunDeps } from "../services/run-deps.ts";
+import { streamRun, waitForRun } from "../services/runs.ts";
+import { sseStream, waitStream } from "../stream/sse.ts";
+import type { AppEnv } from "./deps.ts";
+
+/** What a client that goes away leaves behind. */
+export type OnDisconnect = "cancel" | "continue";
+
+/** Where clients read the run's id from: nothing may follow it. */
+export const runPath = ({ thread_id, run_id }: Run): string =>
+  `/threads/${thread_id}/runs/${run_id}`;
+
+/** Stateless runs hide their thread here; `Location` names it, for those who reconnect. */
+export const setRunHeaders = (
+  c: Context,
+  run: Run,
+  params: { reconnect: "stream" | "join" | null; stateless?: boolean },
+): void => {
+  const { reconnect, stateless = false } = params;
+  c.header(
+    "Content-Location",
+    stateless ? `/runs/${run.run_id}` : runPath(run),
+  );
+  if (reconnect !== null) c.header("Location", `${runPath(run)}/${reconnect}`);
+};
+
+interface StreamParams {
+  /** Events with a greater seq; null for live ones only. */
+  after: number | null;
+  onDisconnect: OnDisconnect;
+  /** Modes to pass on; null for all. `metadata`, `error` and `end` always pass. */
+  modes: readonly string[] | null;
+}
+
+export function streamResponse(
+  c: Context<AppEnv>,
+  deps: RunDeps,
+  run: Run,
+  params: StreamParams,
+): Response {
+  const gone = new AbortController();
+  const events = streamRun(deps, run, {
+    after: params.after,
+    signal: gone.signal,
+  });
+  const body = sseStream(filtered(events, params.modes), (isComplete) => {
+    gone.abort();
+    if (!isComplete) onGone(deps, c.get("caller"), run, params.onDisconnect);
+  });
+  c.header("Content-Type", "text/event-stream");
+  c.header("Cache-Control", "no-store");
+  c.header("X-Accel-Buffering", "no");
+  return c.body(body);
+}
+
+/** A response whose JSON is still to come. */
+type Promised = Response & TypedResponse<JsonObject, 200, "json">;
+
+/** The result of the run as JSON, with new lines before it as long as it takes. */
+export function waitResponse(
+  c: Context<AppEnv>,
+  deps: RunDeps,
+  run: Run,
+  onDisconnect: OnDisconnect,
+): Promised {
+  const gone = new AbortController();
+  const result = waitForRun(deps, run, gone.signal);
+  const body = waitStream(result, (isComplete) => {
+    gone.abort();
+    if (!isComplete) onGone(deps, c.get("caller"), run, onDisconnect);
+  });
+  c.header("Content-Type", "application/json");
+  return c.body(body) as unknown as Promised;
+}
+
+const ALWAYS_SENT = new Set(["metadata", "error", "end"]);
+
+async function* filtered(
+  events: AsyncGenerator<RunEvent>,
+  modes: readonly string[] | null,
+): AsyncGenerator<RunEvent> {
+  if (modes === null) return yield* events;
+  // `messages-tuple` is called `messages` on the wire.
+  const wanted = new Set(
+    modes.map((mode) => (mode === "messages-tuple" ? "messages" : mode)),
+  );
+  for await (const event of events) {
+    const mode = modeOf(event.event);
+    if (ALWAYS_SENT.has(mode) || wanted.has(mode)) yield event;
+  }
+}
+
+function onGone(
+  deps: RunDeps,
+  caller: Caller,
+  { thread_id, run_id }: Run,
+  onDisconnect: OnDisconnect,
+): void {
+  if (onDisconnect === "continue") return;
+  void cancelRun(deps, caller, {
+    thread_id,
+    run_id,
+    action: "interrupt",
+    wait: false,
+    reason: "the client disconnected",
+    signal: AbortSignal.abort(),
+  }).catch((error: unknown) => logUnlessEnded(deps.log, error, run_id));
+}
+
+function logUnlessEnded(log: Logger, error: unknown, run_id: string): void {
+  const { code } = error as { code?: string };
+  if (code !== "conflict" && code !== "not_found")
+    log.error(
+      { err: error, run_id },
+      "a run could not be cancelled after its client left",
+    );
+}

@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { jsonObject, limit, offset, optional, withDefault } from "./fields.ts";
+
+export const ASSISTANT_FIELDS = [
+  "assistant_id",
+  "graph_id",
+  "name",
+  "description",
+  "config",
+  "context",
+  "created_at",
+  "updated_at",
+  "metadata",
+  "version",
+] as const;
+export type AssistantField = (typeof ASSISTANT_FIELDS)[number];
+
+export const ASSISTANT_SORTS = [
+  "assistant_id",
+  "graph_id",
+  "name",
+  "created_at",
+  "updated_at",
+] as const;
+export type AssistantSort = (typeof ASSISTANT_SORTS)[number];
+
+const filters = {
+  metadata: optional(jsonObject),
+  graph_id: optional(z.string()),
+  /** Any part of the name, whatever its case. */
+  name: optional(z.string()),
+};
+
+export const assistantCount = z.object(filters).meta({ id: "AssistantCount" });
+export type AssistantCount = z.output<typeof assistantCount>;
+
+export const assistantSearch = z
+  .object({
+    ...filters,
+    limit: limit(10),
+    offset,
+    sort_by: withDefault(z.enum(ASSISTANT_SORTS), "created_at"),
+    sort_order: withDefault(z.enum(["asc", "desc"]), "desc"),
+    /** Empty: all fields. */
+    select: withDefault(z.array(z.enum(ASSISTANT_FIELDS)), []),
+  })
+  .meta({ id: "AssistantSearch" });
+export type AssistantSearch = z.output<typeof assistantSearch>;

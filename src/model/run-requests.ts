@@ -1,0 +1,148 @@
+import { z } from "zod";
+import {
+  jsonObject,
+  jsonValue,
+  lenientBoolean,
+  metadata,
+  optional,
+  withDefault,
+} from "./fields.ts";
+import {
+  DURABILITIES,
+  MULTITASK_STRATEGIES,
+  STREAM_MODES,
+  type Durability,
+  type StreamMode,
+} from "./run.ts";
+
+/** A mode, or a list of them; an empty list is the default. Unknown modes beside known ones are dropped. */
+const streamModes = z
+  .preprocess(
+    (given) => (typeof given === "string" ? [given] : given),
+    z.array(z.string()),
+  )
+  .transform((given, context): StreamMode[] => {
+    const known = given.filter((mode): mode is StreamMode =>
+      (STREAM_MODES as readonly string[]).includes(mode),
+    );
+    if (known.length === 0 && given.length > 0)
+      context.issues.push({
+        code: "custom",
+        input: given,
+        message: `unknown mode ${JSON.stringify(given[0])}; known are ${STREAM_MODES.join(", ")}`,
+      });
+    return known.length === 0 ? ["values"] : known;
+  })
+  .meta({
+    anyOf: [
+      { type: "string", enum: [...STREAM_MODES] },
+      { type: "array", items: { type: "string", enum: [...STREAM_MODES] } },
+    ],
+  });
+
+const send = z.object({ node: z.string().min(1), input: jsonValue.optional() });
+
+const pairs = z.array(z.tuple([z.string(), jsonValue]));
+
+const commandFields = z.object({
+  update: z.union([jsonObject, pairs]).nullish(),
+  goto: z
+    .union([z.string(), send, z.array(z.union([z.string(), send]))])
+    .nullish(),
+});
+
+/** Checked, and passed on as it came. */
+const command = jsonObject
+  .superRefine((given, context) => {
+    const issues = commandFields.safeParse(given).error?.issues ?? [];
+    for (const issue of issues)
+      context.addIssue({ ...issue, code: "custom", message: issue.message });
+  })
+  .meta({ id: "Command" });
+
+const nodeNames = z.union([z.literal("*"), z.array(z.string())]);
+
+const checkpoint = z.object({
+  checkpoint_id: optional(z.string().min(1)),
+  checkpoint_ns: optional(z.string()),
+  checkpoint_map: optional(z.record(z.string(), z.string())),
+});
+
+/** What all ways to run share. */
+const runFields = {
+  assistant_id: z.string().min(1),
+  input: jsonValue.nullish().transform((value) => value ?? null),
+  command: optional(command),
+  metadata: withDefault(metadata, {}),
+  config: withDefault(
+    jsonObject.refine(
+      ({ configurable }) =>
+        configurable == null ||
+        (typeof configurable === "object" && !Array.isArray(configurable)),
+      { error: "must be an object", path: ["configurable"] },
+    ),
+    {},
+  ),
+  context: jsonValue.nullish().transform((value) => value ?? null),
+  webhook: optional(z.string().min(1).max(65_536)),
+  interrupt_before: optional(nodeNames),
+  interrupt_after: optional(nodeNames),
+  stream_mode: withDefault(streamModes, ["values"]),
+  stream_subgraphs: withDefault(lenientBoolean, false),
+  stream_resumable: withDefault(lenientBoolean, false),
+  feedback_keys: optional(z.array(z.string())),
+  after_seconds: withDefault(z.number().min(0).max(1_000_000_000), 0),
+  on_disconnect: withDefault(z.enum(["cancel", "continue"]), "continue"),
+  durability: optional(z.enum(DURABILITIES)),
+  checkpoint_during: optional(lenientBoolean),
+  strict_resume: withDefault(lenientBoolean, false),
+};
+
+/** `checkpoint_during` is the old spelling; `durability` wins. */
+const withDurability = <
+  T extends {
+    durability: Durability | undefined;
+    checkpoint_during: boolean | undefined;
+  },
+>({
+  checkpoint_during,
+  ...run
+}: T) => ({
+  ...run,
+  durability:
+    run.durability ?? (checkpoint_during === false ? "exit" : "async"),
+});
+
+export const threadRunCreate = z
+  .object({
+    ...runFields,
+    checkpoint: optional(checkpoint),
+    checkpoint_id: optional(z.string().min(1)),
+    multitask_strategy: withDefault(z.enum(MULTITASK_STRATEGIES), "enqueue"),
+    if_not_exists: withDefault(z.enum(["reject", "create"]), "reject"),
+  })
+  .transform(withDurability)
+  .meta({ id: "RunCreate" });
+export type ThreadRunCreate = z.output<typeof threadRunCreate>;
+
+/** JavaScript clients know `complete` and `continue` by their old names. */
+const ON_COMPLETION: Readonly<Record<string, string>> = {
+  complete: "delete",
+  continue: "keep",
+};
+
+export const statelessRunCreate = z
+  .object({
+    ...runFields,
+    on_completion: z.preprocess(
+      (given) => ON_COMPLETION[String(given)] ?? given,
+      withDefault(z.enum(["delete", "keep"]), "delete"),
+    ),
+  })
+  .transform(withDurability)
+  .meta({ id: "RunCreateStateless" });
+export type StatelessRunCreate = z.output<typeof statelessRunCreate>;
+
+/** What both kinds of request agree on once they are parsed. */
+export type RunCreate = Omit<StatelessRunCreate, "on_completion"> &
+  Partial<Pick<ThreadRunCreate, "checkpoint" | "checkpoint_id">>;

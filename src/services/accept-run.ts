@@ -1,0 +1,178 @@
+import { uuid7 } from "../lib/uuid.ts";
+import type { Caller } from "../auth/caller.ts";
+import { UNRESTRICTED } from "../model/access.ts";
+import type { Assistant } from "../model/assistant.ts";
+import { notFound } from "../model/errors.ts";
+import type { MultitaskStrategy, Run } from "../model/run.ts";
+import type {
+  RunCreate,
+  StatelessRunCreate,
+  ThreadRunCreate,
+} from "../model/run-requests.ts";
+import { CHANNELS } from "../storage/channels.ts";
+import type { Database, Queryable } from "../storage/database.ts";
+import { insertRun } from "../storage/runs.ts";
+import { markThreadBusy, takeRunSeq } from "../storage/thread-turn.ts";
+import {
+  findThread,
+  insertThread,
+  lockThread,
+  type ThreadHandle,
+} from "../storage/threads.ts";
+import { requireAssistant } from "./assistants.ts";
+import { makeRoom, type Room } from "./multitask.ts";
+import { assembleKwargs } from "./run-kwargs.ts";
+import type { RunDeps } from "./run-deps.ts";
+
+/*
+ * Accepting a run is one transaction: the thread is locked (or made), the
+ * multitask strategy decides, the run gets its place in the queue, the thread
+ * gets busy. Once that is on disk the run will be executed, whatever dies.
+ */
+
+/**
+ * Creates a run on a thread. Throws 404 for an unknown assistant or thread,
+ * 409 when the strategy is `reject` and another run is in flight.
+ */
+export async function createThreadRun(
+  deps: RunDeps,
+  caller: Caller,
+  params: { thread_id: string; request: ThreadRunCreate },
+): Promise<Run> {
+  const { thread_id, request } = params;
+  const assistant = await requireAssistant(deps, caller, request.assistant_id);
+  return accept(deps, {
+    assistant,
+    request,
+    strategy: request.multitask_strategy,
+    temporary: false,
+    openThread: (tx) =>
+      openThread(tx, deps, caller, { thread_id, request, assistant }),
+  });
+}
+
+/** Creates a run on a thread of its own, which goes with the run unless it is to be kept. */
+export async function createStatelessRun(
+  deps: RunDeps,
+  caller: Caller,
+  request: StatelessRunCreate,
+): Promise<Run> {
+  const assistant = await requireAssistant(deps, caller, request.assistant_id);
+  const temporary = request.on_completion === "delete";
+  return accept(deps, {
+    assistant,
+    request,
+    strategy: "enqueue",
+    temporary,
+    openThread: (tx) =>
+      makeThread(tx, deps, {
+        thread_id: uuid7(),
+        request,
+        assistant,
+        temporary,
+      }),
+  });
+}
+
+interface Acceptance {
+  assistant: Assistant;
+  request: RunCreate;
+  strategy: MultitaskStrategy;
+  temporary: boolean;
+  openThread: (tx: Queryable) => Promise<ThreadHandle>;
+}
+
+async function accept(deps: RunDeps, params: Acceptance): Promise<Run> {
+  const run_id = uuid7();
+  const { run, room } = await deps.database.transaction(async (tx) => {
+    const thread = await params.openThread(tx);
+    const room = await makeRoom(tx, {
+      thread_id: thread.thread_id,
+      run_id,
+      strategy: params.strategy,
+    });
+    const run = await enqueue(tx, deps, { ...params, run_id, thread, room });
+    return { run, room };
+  });
+  announce(deps.database, run.thread_id, room);
+  return run;
+}
+
+async function enqueue(
+  tx: Queryable,
+  deps: RunDeps,
+  params: Acceptance & { run_id: string; thread: ThreadHandle; room: Room },
+): Promise<Run> {
+  const { request, assistant, run_id, thread, room } = params;
+  const { thread_id } = thread;
+  const { graph_id, assistant_id } = assistant;
+  const afterMs = request.after_seconds * 1000;
+  const run = await insertRun(tx, {
+    run_id,
+    thread_id,
+    assistant_id,
+    graph_id,
+    seq: await takeRunSeq(tx, thread_id),
+    q: afterMs > 0 ? "delayed" : room.isTurnTaken ? "behind" : "ready",
+    multitask_strategy: params.strategy,
+    afterMs,
+    max_attempts: deps.maxAttempts,
+    kwargs: assembleKwargs({ ...params, thread_id }),
+    metadata: {
+      ...assistant.metadata,
+      ...thread.metadata,
+      ...request.metadata,
+    },
+  });
+  await markThreadBusy(tx, { thread_id, graph_id, assistant_id });
+  return run;
+}
+
+function announce(database: Database, threadId: string, room: Room): void {
+  for (const runId of room.stopping) database.notify(CHANNELS.cancels, runId);
+  for (const runId of room.ended) database.notify(CHANNELS.finished, runId);
+  database.notify(CHANNELS.runs, threadId);
+}
+
+interface NewRunThread {
+  thread_id: string;
+  request: RunCreate;
+  assistant: Assistant;
+  temporary?: boolean;
+}
+
+async function openThread(
+  tx: Queryable,
+  deps: RunDeps,
+  caller: Caller,
+  params: NewRunThread & { request: ThreadRunCreate },
+): Promise<ThreadHandle> {
+  const thread = await lockThread(tx, params.thread_id, caller.access);
+  if (thread !== null) return thread;
+  if (params.request.if_not_exists === "create")
+    return makeThread(tx, deps, params);
+  throw threadNotFound(params.thread_id);
+}
+
+/** Its metadata names the graph, and takes the run's: there is none to protect yet. */
+async function makeThread(
+  tx: Queryable,
+  deps: RunDeps,
+  params: NewRunThread,
+): Promise<ThreadHandle> {
+  const { thread_id, request, assistant, temporary = false } = params;
+  const { graph_id, assistant_id } = assistant;
+  const inserted = await insertThread(tx, {
+    thread_id,
+    metadata: { ...request.metadata, graph_id, assistant_id },
+    ttl: deps.defaultTtl,
+    temporary,
+  });
+  const thread = await findThread(tx, thread_id, UNRESTRICTED);
+  // A thread that exists and was not found before is hidden from the caller: never run on it.
+  if (inserted === null || thread === null) throw threadNotFound(thread_id);
+  return thread;
+}
+
+const threadNotFound = (threadId: string) =>
+  notFound(`Thread with ID ${threadId} not found`);

@@ -1,0 +1,9 @@
+/** Names for `Database.notify`. Payloads are ids only. */
+export const CHANNELS = {
+  /** A thread id: there may be a run of it to claim. */
+  runs: "runs",
+  /** A run id: its `cancel` column was set. */
+  cancels: "cancels",
+  /** A run id: it has ended. */
+  finished: "finished",
+} as const;

@@ -1,0 +1,169 @@
+import { AppError } from "../model/errors.ts";
+import { pageHashes } from "../lib/ref-page.ts";
+import type {
+  CheckpointRecord,
+  CheckpointWrite,
+  Fence,
+  StoredValue,
+} from "../protocol/checkpoint-frames.ts";
+import { countValues, insertValues, splitHashes } from "./checkpoint-values.ts";
+import { putPendingWrite } from "./checkpoint-writes.ts";
+import { first, type Queryable } from "./database.ts";
+import { json, sql } from "./sql.ts";
+
+export {
+  deleteRunCheckpoints,
+  pruneCheckpoints,
+} from "./checkpoint-pruning.ts";
+export { storageReport, type StorageReport } from "./storage-report.ts";
+
+/**
+ * A checkpoint refers to values that are neither with it nor stored. Nothing
+ * of the transaction may be committed; its maker sends the values again.
+ */
+export class MissingValuesError extends AppError {
+  constructor(record: CheckpointRecord) {
+    super(
+      "conflict",
+      `checkpoint ${record.checkpoint_id} refers to values that were deleted meanwhile; try again`,
+    );
+  }
+}
+
+/**
+ * Whether the run's attempt still holds its lease; it does until the end of
+ * this transaction. Null: it does not, write nothing. A checkpoint of the
+ * graph itself marks that the input is in, so that it is never submitted again.
+ */
+export async function fenceRun(
+  tx: Queryable,
+  fence: Fence,
+  write: CheckpointWrite | null,
+): Promise<{ thread_id: string } | null> {
+  const progress =
+    write?.kind === "put" && holdsInput(write.record) ? write.record : null;
+  if (progress === null)
+    return first(
+      tx,
+      sql`
+        select thread_id from runs
+        where run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'
+        ${tx.dialect.forUpdate}`,
+    );
+  return first(
+    tx,
+    sql`
+      update runs
+      set input_applied = ${true}, last_checkpoint_id = ${progress.checkpoint_id}
+      where run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'
+      returning thread_id`,
+  );
+}
+
+/** Step -2 is the empty checkpoint under which LangGraph stores the writes of a run that saves only at its end. */
+const holdsInput = ({ checkpoint_ns, metadata }: CheckpointRecord): boolean =>
+  checkpoint_ns === "" && metadata["step"] !== -2;
+
+/**
+ * Stores what LangGraph gave to its saver. Repeating it changes nothing.
+ * `runId` is the run that made it, if one did. Throws MissingValuesError.
+ */
+export async function writeCheckpoint(
+  tx: Queryable,
+  write: CheckpointWrite,
+  runId: string | null,
+): Promise<void> {
+  if (write.kind === "writes") {
+    for (const pending of write.writes)
+      await putPendingWrite(tx, { ...write, ...pending, run_id: runId });
+    return;
+  }
+  const { record, values } = write;
+  await insertValues(tx, record.thread_id, values);
+  const needed = neededHashes(record, values);
+  const found = await countValues(tx, record.thread_id, needed);
+  if (found < needed.size) throw new MissingValuesError(record);
+  await putRecord(tx, record, runId);
+}
+
+/** What the record and the pages that came with it refer to, but for what came with it. */
+function neededHashes(
+  record: CheckpointRecord,
+  values: readonly StoredValue[],
+): Set<string> {
+  const { pages, others } = splitHashes(Object.values(record.channels));
+  const needed = new Set([...pages, ...others]);
+  for (const { type, data } of values)
+    if (type === "page") for (const hash of pageHashes(data)) needed.add(hash);
+  for (const { hash } of values) needed.delete(hash);
+  return needed;
+}
+
+async function putRecord(
+  tx: Queryable,
+  record: CheckpointRecord,
+  runId: string | null,
+): Promise<void> {
+  await tx.query(sql`
+    insert into checkpoints (
+      thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, run_id,
+      created_at, metadata, checkpoint, channels)
+    values (
+      ${record.thread_id}, ${record.checkpoint_ns}, ${record.checkpoint_id},
+      ${record.parent_checkpoint_id}, ${runId}, ${tx.dialect.now},
+      ${json(record.metadata)}, ${json(record.checkpoint)}, ${json(record.channels)})
+    on conflict (thread_id, checkpoint_ns, checkpoint_id) do update set
+      parent_checkpoint_id = excluded.parent_checkpoint_id,
+      run_id = excluded.run_id,
+      metadata = excluded.metadata,
+      checkpoint = excluded.checkpoint,
+      channels = excluded.channels`);
+}
+
+/** Every checkpoint of the thread, with all that belongs to them. */
+export async function deleteCheckpoints(
+  tx: Queryable,
+  threadId: string,
+): Promise<void> {
+  await tx.query(
+    sql`delete from checkpoint_writes where thread_id = ${threadId}`,
+  );
+  await tx.query(sql`delete from checkpoints where thread_id = ${threadId}`);
+  await tx.query(
+    sql`delete from checkpoint_values where thread_id = ${threadId}`,
+  );
+}
+
+/**
+ * The history of `from`, in all namespaces, as the history of `to`, which has
+ * none yet. Ids stay; no run of `to` made any of it.
+ */
+export async function copyCheckpoints(
+  tx: Queryable,
+  from: string,
+  to: string,
+): Promise<void> {
+  const { jsonContains, jsonMerge } = tx.dialect;
+  await tx.query(sql`
+    insert into checkpoint_values (thread_id, hash, type, data)
+    select ${to}, hash, type, data from checkpoint_values where thread_id = ${from}`);
+  await tx.query(sql`
+    insert into checkpoints (
+      thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, created_at,
+      metadata, checkpoint, channels)
+    select
+      ${to}, checkpoint_ns, checkpoint_id, parent_checkpoint_id, created_at,
+      case
+        when ${jsonContains(sql`metadata`, { thread_id: from })}
+        then ${jsonMerge(sql`metadata`, { thread_id: to })}
+        else metadata
+      end,
+      checkpoint, channels
+    from checkpoints where thread_id = ${from}`);
+  await tx.query(sql`
+    insert into checkpoint_writes (
+      thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, channel, type, data)
+    select
+      ${to}, checkpoint_ns, checkpoint_id, task_id, idx, task_path, channel, type, data
+    from checkpoint_writes where thread_id = ${from}`);
+}

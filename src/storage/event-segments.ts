@@ -1,0 +1,132 @@
+import type { RunEvent } from "../model/run-event.ts";
+import { first, type Queryable } from "./database.ts";
+import type { Fence } from "./run-queue.ts";
+import { raw, sql } from "./sql.ts";
+
+/*
+ * A segment is a batch of events of one attempt with consecutive seq. Its text
+ * has one line per event: the name, a tab, the data. Neither can hold a line
+ * break: data is JSON on one line, and names are cleaned of control characters.
+ */
+
+export interface Segment extends Fence {
+  thread_id: string;
+  first_seq: number;
+  /** Name and data of each, in order. */
+  events: readonly (readonly [event: string, data: string])[];
+}
+
+/** Stores nothing when the attempt has lost its lease. */
+export async function insertSegment(
+  tx: Queryable,
+  segment: Segment,
+): Promise<"stored" | "lost"> {
+  const text = segment.events
+    .map(([event, data]) => `${event}\t${data}`)
+    .join("\n");
+  const row = await first(
+    tx,
+    sql`
+      insert into event_segments (thread_id, first_seq, last_seq, run_id, attempt, events, created_at)
+      select ${segment.thread_id}, ${segment.first_seq}, ${segment.first_seq + segment.events.length - 1},
+             ${segment.run_id}, ${segment.attempt}, ${text}, ${tx.dialect.now}
+      where exists (
+        select 1 from runs
+        where run_id = ${segment.run_id} and attempt = ${segment.attempt} and q = 'running')
+      returning first_seq`,
+  );
+  return row === null ? "lost" : "stored";
+}
+
+interface SegmentRow {
+  first_seq: number;
+  run_id: string;
+  attempt: number;
+  events: string;
+}
+
+/** Events after `after`, oldest first, some segments at a time; empty when there are no more. */
+export async function listEvents(
+  db: Queryable,
+  params: {
+    thread_id: string;
+    run_id: string | null;
+    after: number;
+    segments: number;
+  },
+): Promise<RunEvent[]> {
+  const ofRun =
+    params.run_id === null ? raw("") : sql`and run_id = ${params.run_id}`;
+  const rows = await db.query<SegmentRow>(sql`
+    select first_seq, run_id, attempt, events from event_segments
+    where thread_id = ${params.thread_id} and last_seq > ${params.after} ${ofRun}
+    order by first_seq
+    limit ${params.segments}`);
+  return rows.flatMap(parseSegment).filter((event) => event.seq > params.after);
+}
+
+/** The newest events of a run, newest first: one segment, that before `before`. Empty when there is none. */
+export async function listEventsBackwards(
+  db: Queryable,
+  params: { run_id: string; before: number },
+): Promise<RunEvent[]> {
+  const row = await first<SegmentRow>(
+    db,
+    sql`
+      select first_seq, run_id, attempt, events from event_segments
+      where run_id = ${params.run_id} and first_seq < ${params.before}
+      order by first_seq desc
+      limit 1`,
+  );
+  return row === null ? [] : parseSegment(row).reverse();
+}
+
+function parseSegment(row: SegmentRow): RunEvent[] {
+  return row.events.split("\n").map((line, index) => {
+    const tab = line.indexOf("\t");
+    return {
+      seq: row.first_seq + index,
+      run_id: row.run_id,
+      attempt: row.attempt,
+      event: line.slice(0, tab),
+      data: line.slice(tab + 1),
+    };
+  });
+}
+
+/** The highest seq that the thread has given out, as far as the tables know. */
+export async function lastEventSeq(
+  db: Queryable,
+  threadId: string,
+): Promise<number> {
+  const row = await first<{ last_seq: number }>(
+    db,
+    sql`
+      select max(last_seq) as last_seq from (
+        select event_seq as last_seq from threads where thread_id = ${threadId}
+        union all
+        select max(last_seq) from event_segments where thread_id = ${threadId}
+      ) as seqs`,
+  );
+  return row?.last_seq ?? 0;
+}
+
+/** Segments of finished runs that are older than the retention, some at a time. Returns how many went. */
+export async function deleteOldSegments(
+  tx: Queryable,
+  params: { olderThan: Date; limit: number },
+): Promise<number> {
+  const rows = await tx.query(sql`
+    delete from event_segments
+    where (thread_id, first_seq) in (
+      select thread_id, first_seq from event_segments
+      where created_at < ${params.olderThan}
+        and not exists (
+          select 1 from runs
+          where runs.run_id = event_segments.run_id
+            and (runs.q <> 'done' or runs.finished_at >= ${params.olderThan}))
+      order by created_at
+      limit ${params.limit})
+    returning first_seq`);
+  return rows.length;
+}

@@ -1,0 +1,258 @@
+import type { JsonObject } from "../lib/json.ts";
+import type {
+  CancelAction,
+  RunError,
+  RunKwargs,
+  RunStatus,
+} from "../model/run.ts";
+import { first, type Queryable } from "./database.ts";
+import { json, raw, sql, type Sql } from "./sql.ts";
+
+/*
+ * The states of `runs.q`, and what moves a run between them:
+ *
+ *   delayed ──due──► behind ──promote──► ready ──claim──► running ──finish──► done
+ *                                          ▲                 │
+ *                                          └─── hand back ───┘
+ *
+ * `ready` and `running` are the thread's turn, which the schema gives to one
+ * run at a time. Whose turn it is gets decided at enqueue and at finish, under
+ * the thread's lock, so a claim never looks at a run that cannot start. Any
+ * run that is not running may go to `done` by cancel. Lock order: thread, run.
+ */
+
+/** A run that this instance now owns. */
+export interface ClaimedRun {
+  run_id: string;
+  thread_id: string;
+  assistant_id: string;
+  graph_id: string;
+  /** With `run_id` the fence of every write; grows with each claim. */
+  attempt: number;
+  max_attempts: number;
+  cancel: CancelAction | null;
+  input_applied: boolean;
+  kwargs: RunKwargs;
+  metadata: JsonObject;
+}
+
+const CLAIMED = raw(
+  "run_id, thread_id, assistant_id, graph_id, attempt, max_attempts, cancel, input_applied, kwargs, metadata",
+);
+
+/** The runs that have a turn and whose time has come, oldest first; a range scan of `runs_claim`. */
+export async function claimRuns(
+  tx: Queryable,
+  params: { owner: string; limit: number },
+): Promise<ClaimedRun[]> {
+  const { now, skipLocked } = tx.dialect;
+  return tx.query<ClaimedRun>(sql`
+    update runs
+    set q = 'running', status = 'running', owner = ${params.owner},
+        attempt = attempt + 1, started_at = coalesce(started_at, ${now}), updated_at = ${now}
+    where run_id in (
+        select run_id from runs
+        where q = 'ready' and run_at <= ${now}
+        order by run_at, run_id
+        limit ${params.limit}
+        ${skipLocked})
+      -- A zombie that was reaped has no row any more, and must not own a run.
+      and exists (select 1 from instances where instance_id = ${params.owner})
+    returning ${CLAIMED}`);
+}
+
+export interface Fence {
+  run_id: string;
+  attempt: number;
+}
+
+/** What every write on behalf of a run repeats: without it the lease is lost. */
+const held = (fence: Fence): Sql =>
+  sql`run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'`;
+
+export async function finishRun(
+  tx: Queryable,
+  fence: Fence,
+  end: { status: RunStatus; error: RunError | null },
+): Promise<"finished" | "lost"> {
+  const { now } = tx.dialect;
+  const row = await first(
+    tx,
+    sql`
+      update runs
+      set q = 'done', status = ${end.status}, error = ${json(end.error)}, owner = null,
+          finished_at = ${now}, updated_at = ${now}
+      where ${held(fence)}
+      returning run_id`,
+  );
+  return row === null ? "lost" : "finished";
+}
+
+/**
+ * Back to the queue with the turn it has. `attempt` is the fence and never
+ * goes back, so an attempt that is not to count raises the limit instead.
+ */
+export async function handBackRun(
+  tx: Queryable,
+  fence: Fence,
+  params: { countAttempt: boolean },
+): Promise<"handed back" | "lost"> {
+  const row = await first(
+    tx,
+    sql`
+      update runs
+      set q = 'ready', status = 'pending', owner = null, updated_at = ${tx.dialect.now},
+          max_attempts = max_attempts + ${params.countAttempt ? 0 : 1}
+      where ${held(fence)}
+      returning run_id`,
+  );
+  return row === null ? "lost" : "handed back";
+}
+
+/** All that an instance owned, back to the queue. */
+export async function handBackRunsOf(
+  tx: Queryable,
+  owner: string,
+): Promise<string[]> {
+  const rows = await tx.query<{ thread_id: string }>(sql`
+    update runs
+    set q = 'ready', status = 'pending', owner = null, updated_at = ${tx.dialect.now}
+    where owner = ${owner} and q = 'running'
+    returning thread_id`);
+  return rows.map((row) => row.thread_id);
+}
+
+/** Gives the turn to the first run that waits behind, if nobody has it. True when somebody got it. */
+export async function promoteNext(
+  tx: Queryable,
+  threadId: string,
+): Promise<boolean> {
+  const row = await first(
+    tx,
+    sql`
+      update runs set q = 'ready'
+      where run_id = (
+          select run_id from runs
+          where thread_id = ${threadId} and q = 'behind'
+          order by seq limit 1)
+        and not exists (
+          select 1 from runs
+          where thread_id = ${threadId} and q in ('ready', 'running'))
+      returning run_id`,
+  );
+  return row !== null;
+}
+
+/** Threads with a delayed run that is due, or with runs that wait behind nobody. */
+export async function listThreadsToPromote(
+  db: Queryable,
+  limit: number,
+): Promise<string[]> {
+  const rows = await db.query<{ thread_id: string }>(sql`
+    select thread_id from runs
+    where q = 'delayed' and run_at <= ${db.dialect.now}
+    union
+    select thread_id from runs as waiting
+    where q = 'behind' and not exists (
+      select 1 from runs
+      where thread_id = waiting.thread_id and q in ('ready', 'running'))
+    limit ${limit}`);
+  return rows.map((row) => row.thread_id);
+}
+
+/** Due runs of the thread line up behind the others; `promoteNext` decides who is next. */
+export async function lineUpDueRuns(
+  tx: Queryable,
+  threadId: string,
+): Promise<void> {
+  await tx.query(sql`
+    update runs set q = 'behind'
+    where thread_id = ${threadId} and q = 'delayed' and run_at <= ${tx.dialect.now}`);
+}
+
+/** Ends a run that has not started. Null: it has, or it has ended. */
+export async function cancelWaitingRun(
+  tx: Queryable,
+  params: { run_id: string; reason: string | null },
+): Promise<{ run_id: string } | null> {
+  const { now } = tx.dialect;
+  return first(
+    tx,
+    sql`
+      update runs
+      set q = 'done', status = 'interrupted', cancel_reason = ${params.reason},
+          finished_at = ${now}, updated_at = ${now}
+      where run_id = ${params.run_id} and q in ('ready', 'behind', 'delayed')
+      returning run_id`,
+  );
+}
+
+/** Tells the owner of a running run to stop it. The column survives the owner. Null: it is not running. */
+export async function requestCancel(
+  tx: Queryable,
+  params: { run_id: string; action: CancelAction; reason: string | null },
+): Promise<{ run_id: string } | null> {
+  return first(
+    tx,
+    sql`
+      update runs
+      set cancel = ${params.action}, cancel_reason = ${params.reason}, updated_at = ${tx.dialect.now}
+      where run_id = ${params.run_id} and q = 'running'
+      returning run_id`,
+  );
+}
+
+/** Runs of this instance that somebody wants stopped; the heartbeat looks, so that no notification has to arrive. */
+export async function listCancelled(
+  db: Queryable,
+  owner: string,
+): Promise<Fence[]> {
+  return db.query<Fence>(sql`
+    select run_id, attempt from runs
+    where owner = ${owner} and q = 'running' and cancel is not null`);
+}
+
+/** Whether any run of the thread has not ended. */
+export async function hasUnfinishedRun(
+  db: Queryable,
+  threadId: string,
+): Promise<boolean> {
+  const row = await first(
+    db,
+    sql`select 1 as busy from runs where thread_id = ${threadId} and q <> 'done' limit 1`,
+  );
+  return row !== null;
+}
+
+/** What the end of a run leaves for those who wait for it. Null while it goes on; a run that is gone has ended. */
+export async function getRunEnd(
+  db: Queryable,
+  runId: string,
+): Promise<{ status: RunStatus | null; error: RunError | null } | null> {
+  const row = await first<{
+    q: string;
+    status: RunStatus;
+    error: RunError | null;
+  }>(db, sql`select q, status, error from runs where run_id = ${runId}`);
+  if (row === null) return { status: null, error: null };
+  return row.q === "done" ? { status: row.status, error: row.error } : null;
+}
+
+/** Threads of stateless runs whose run has ended a while ago, some at a time. Returns how many went. */
+export async function deleteEndedTemporaryThreads(
+  tx: Queryable,
+  params: { endedBefore: Date; limit: number },
+): Promise<number> {
+  const rows = await tx.query(sql`
+    delete from threads
+    where thread_id in (
+      select thread_id from threads
+      where temporary = ${true}
+        and updated_at < ${params.endedBefore}
+        and not exists (
+          select 1 from runs
+          where runs.thread_id = threads.thread_id and runs.q <> 'done')
+      limit ${params.limit})
+    returning thread_id`);
+  return rows.length;
+}

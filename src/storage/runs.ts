@@ -1,0 +1,115 @@
+import type { AccessFilter } from "../model/access.ts";
+import type {
+  MultitaskStrategy,
+  Run,
+  RunKwargs,
+  RunStatus,
+} from "../model/run.ts";
+import type { JsonObject } from "../lib/json.ts";
+import { visible } from "./access.ts";
+import { first, type Queryable } from "./database.ts";
+import { and, json, raw, sql, type Sql } from "./sql.ts";
+
+/** The columns that the API shows. */
+const SHOWN = raw(
+  "runs.run_id, runs.thread_id, runs.assistant_id, runs.created_at, runs.updated_at, runs.status, runs.metadata, runs.kwargs, runs.multitask_strategy, runs.cancel_reason",
+);
+
+export interface NewRun {
+  run_id: string;
+  thread_id: string;
+  assistant_id: string;
+  graph_id: string;
+  seq: number;
+  q: "ready" | "behind" | "delayed";
+  multitask_strategy: MultitaskStrategy;
+  afterMs: number;
+  max_attempts: number;
+  kwargs: RunKwargs;
+  metadata: JsonObject;
+}
+
+export async function insertRun(tx: Queryable, run: NewRun): Promise<Run> {
+  const { now } = tx.dialect;
+  const row = await first<Run>(
+    tx,
+    sql`
+      insert into runs (
+        run_id, thread_id, assistant_id, graph_id, seq, q, multitask_strategy,
+        run_at, max_attempts, kwargs, metadata, created_at, updated_at)
+      values (
+        ${run.run_id}, ${run.thread_id}, ${run.assistant_id}, ${run.graph_id},
+        ${run.seq}, ${run.q}, ${run.multitask_strategy},
+        ${tx.dialect.nowPlus(run.afterMs)}, ${run.max_attempts},
+        ${json(run.kwargs)}, ${json(run.metadata)}, ${now}, ${now})
+      returning ${SHOWN}`,
+  );
+  return shown(row as Run);
+}
+
+/** A run inherits the access of its thread. `thread_id` null: whichever thread it has. */
+export async function getRun(
+  db: Queryable,
+  params: { thread_id: string | null; run_id: string },
+  access: AccessFilter,
+): Promise<Run | null> {
+  const row = await first<Run>(
+    db,
+    sql`
+      select ${SHOWN}
+      from runs join threads using (thread_id)
+      where run_id = ${params.run_id}
+        ${params.thread_id === null ? raw("") : sql`and runs.thread_id = ${params.thread_id}`}
+        and ${visible(db.dialect, raw("threads.metadata"), access)}
+        and not (threads.temporary and runs.q = 'done')`,
+  );
+  return row === null ? null : shown(row);
+}
+
+export interface RunPage {
+  thread_id: string;
+  status?: RunStatus | undefined;
+  limit: number;
+  offset: number;
+}
+
+/** Newest first. The caller has seen the thread. */
+export async function listRuns(
+  db: Queryable,
+  page: RunPage,
+): Promise<{ runs: Run[]; total: number }> {
+  const matching = and(conditions(page));
+  const rows = await db.query<Run>(sql`
+    select ${SHOWN} from runs where ${matching}
+    order by created_at desc, seq desc
+    limit ${page.limit} offset ${page.offset}`);
+  const count = await first<{ total: number }>(
+    db,
+    sql`select count(*) as total from runs where ${matching}`,
+  );
+  return { runs: rows.map(shown), total: count?.total ?? 0 };
+}
+
+function conditions(page: RunPage): Sql[] {
+  const all = [sql`thread_id = ${page.thread_id}`];
+  if (page.status !== undefined) all.push(sql`status = ${page.status}`);
+  return all;
+}
+
+/** Runs of the thread that have not ended, the one whose turn it is first. */
+export async function listUnfinishedRuns(
+  db: Queryable,
+  threadId: string,
+): Promise<{ run_id: string; q: string }[]> {
+  return db.query(sql`
+    select run_id, q from runs
+    where thread_id = ${threadId} and q <> 'done'
+    order by seq`);
+}
+
+export async function deleteRun(tx: Queryable, runId: string): Promise<void> {
+  await tx.query(sql`delete from runs where run_id = ${runId}`);
+}
+
+/** Tracing is not ours to do, but clients expect the key. */
+const shown = (row: Run): Run => ({ ...row, langsmith_session_name: null });

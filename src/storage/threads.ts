@@ -1,0 +1,242 @@
+import type { Json, JsonObject } from "../lib/json.ts";
+import type { AccessFilter } from "../model/access.ts";
+import {
+  statusOf,
+  type Thread,
+  type ThreadSnapshot,
+  type ThreadStatus,
+  type ThreadTtl,
+  type TtlRule,
+} from "../model/thread.ts";
+import { visible } from "./access.ts";
+import { first, type Queryable } from "./database.ts";
+import type { Dialect } from "./dialect.ts";
+import { json, raw, sql, type Sql } from "./sql.ts";
+
+/** The columns that the API shows. */
+const SHOWN = raw(
+  'thread_id, created_at, updated_at, state_updated_at, metadata, config, status, "values", interrupts, error',
+);
+
+/** One visible thread. Temporary threads can be found by their id, and only so. */
+const oneThread = (
+  dialect: Dialect,
+  threadId: string,
+  access: AccessFilter,
+): Sql =>
+  sql`thread_id = ${threadId} and ${visible(dialect, raw("metadata"), access)}`;
+
+/** For every statement that changes a thread: its time to live counts from its last change. */
+export const moved = ({ now, plusMinutes }: Dialect): Sql =>
+  sql`updated_at = ${now}, expires_at = ${plusMinutes(now, raw("ttl_minutes"))}`;
+
+export interface NewThread {
+  thread_id: string;
+  metadata: JsonObject;
+  ttl: TtlRule | null;
+  /** The hidden thread of a stateless run. */
+  temporary?: boolean;
+}
+
+/** Null when a thread has the id already, visible or not. */
+export async function insertThread(
+  tx: Queryable,
+  thread: NewThread,
+): Promise<Thread | null> {
+  const { now, plusMinutes } = tx.dialect;
+  const { ttl } = thread;
+  return first(
+    tx,
+    sql`
+      insert into threads (
+        thread_id, created_at, updated_at, state_updated_at, metadata,
+        ttl_strategy, ttl_minutes, expires_at, temporary)
+      values (
+        ${thread.thread_id}, ${now}, ${now}, ${now}, ${json(thread.metadata)},
+        ${ttl?.strategy ?? null}, ${ttl?.ttl_minutes ?? null},
+        ${plusMinutes(now, sql`${ttl?.ttl_minutes ?? null}`)}, ${thread.temporary ?? false})
+      on conflict (thread_id) do nothing
+      returning ${SHOWN}`,
+  );
+}
+
+/** Null when it is missing or hidden. */
+export async function getThread(
+  db: Queryable,
+  threadId: string,
+  access: AccessFilter,
+): Promise<Thread | null> {
+  return first(
+    db,
+    sql`select ${SHOWN} from threads where ${oneThread(db.dialect, threadId, access)}`,
+  );
+}
+
+/** Null when the thread lives for ever, or is missing or hidden. */
+export async function getThreadTtl(
+  db: Queryable,
+  threadId: string,
+  access: AccessFilter,
+): Promise<ThreadTtl | null> {
+  return first(
+    db,
+    sql`
+      select ttl_strategy as strategy, ttl_minutes, expires_at from threads
+      where ${oneThread(db.dialect, threadId, access)} and ttl_minutes is not null`,
+  );
+}
+
+/** A thread without what may be large. */
+export interface ThreadHandle {
+  thread_id: string;
+  status: ThreadStatus;
+  metadata: JsonObject;
+  config: JsonObject;
+  temporary: boolean;
+  /** The last `runs.seq` given out. */
+  run_seq: number;
+}
+
+const HANDLE = raw("thread_id, status, metadata, config, temporary, run_seq");
+
+/** As `getThread`, without values. */
+export async function findThread(
+  db: Queryable,
+  threadId: string,
+  access: AccessFilter,
+): Promise<ThreadHandle | null> {
+  return first(
+    db,
+    sql`select ${HANDLE} from threads where ${oneThread(db.dialect, threadId, access)}`,
+  );
+}
+
+/** Nobody else moves the thread or its runs until this transaction ends. Null when it is missing or hidden. */
+export async function lockThread(
+  tx: Queryable,
+  threadId: string,
+  access: AccessFilter,
+): Promise<ThreadHandle | null> {
+  return first(
+    tx,
+    sql`
+      select ${HANDLE} from threads
+      where ${oneThread(tx.dialect, threadId, access)}
+      ${tx.dialect.forUpdate}`,
+  );
+}
+
+export interface ThreadChange {
+  /** Laid over the metadata that is there, key by key. */
+  metadata: JsonObject;
+  /** Null leaves it as it is. */
+  ttl: TtlRule | null;
+}
+
+/** Null when it is missing or hidden. */
+export async function patchThread(
+  tx: Queryable,
+  threadId: string,
+  access: AccessFilter,
+  { metadata, ttl }: ThreadChange,
+): Promise<Thread | null> {
+  const { now, plusMinutes, jsonMerge } = tx.dialect;
+  const minutes = sql`coalesce(${ttl?.ttl_minutes ?? null}, ttl_minutes)`;
+  return first(
+    tx,
+    sql`
+      update threads
+      set metadata = ${jsonMerge(raw("metadata"), metadata)}, updated_at = ${now},
+          ttl_strategy = coalesce(${ttl?.strategy ?? null}, ttl_strategy),
+          ttl_minutes = ${minutes}, expires_at = ${plusMinutes(now, minutes)}
+      where ${oneThread(tx.dialect, threadId, access)}
+      returning ${SHOWN}`,
+  );
+}
+
+/** Runs, checkpoints and events of the thread go with it. False when it is missing or hidden. */
+export async function deleteThread(
+  tx: Queryable,
+  threadId: string,
+  access: AccessFilter,
+): Promise<boolean> {
+  const row = await first(
+    tx,
+    sql`
+      delete from threads where ${oneThread(tx.dialect, threadId, access)}
+      returning thread_id`,
+  );
+  return row !== null;
+}
+
+/** The row of a copy: metadata, values and interrupts of the source, at rest. Null when the source is missing or hidden. */
+export async function copyThread(
+  tx: Queryable,
+  threadId: string,
+  access: AccessFilter,
+  copy: { thread_id: string; ttl: TtlRule | null },
+): Promise<Thread | null> {
+  const { now, plusMinutes, jsonMerge } = tx.dialect;
+  const ownId = { thread_id: copy.thread_id };
+  const minutes = copy.ttl?.ttl_minutes ?? null;
+  return first(
+    tx,
+    sql`
+      insert into threads (
+        thread_id, created_at, updated_at, state_updated_at, metadata, "values", interrupts,
+        ttl_strategy, ttl_minutes, expires_at)
+      select ${copy.thread_id}, ${now}, ${now}, ${now},
+             ${jsonMerge(raw("metadata"), ownId)}, "values", interrupts,
+             ${copy.ttl?.strategy ?? null}, ${minutes}, ${plusMinutes(now, sql`${minutes}`)}
+      from threads where ${oneThread(tx.dialect, threadId, access)}
+      returning ${SHOWN}`,
+  );
+}
+
+export interface ThreadOutcome {
+  status: ThreadStatus;
+  /** Null: values and interrupts stay as they are. */
+  snapshot: ThreadSnapshot | null;
+  /** Null clears it. */
+  error: Json;
+}
+
+/**
+ * How a thread stands after something happened to it. `updated_at` always
+ * moves; `state_updated_at` only when status, values or interrupts have
+ * changed. Metadata is never touched.
+ */
+export async function setThreadSnapshot(
+  tx: Queryable,
+  threadId: string,
+  { status, snapshot, error }: ThreadOutcome,
+): Promise<void> {
+  const { now } = tx.dialect;
+  const state = snapshot === null ? null : columnsOf(snapshot);
+  const hasChanged =
+    state === null
+      ? sql`status <> ${status}`
+      : sql`(status <> ${status} or "values" is distinct from ${state.values} or interrupts <> ${state.interrupts})`;
+  const setState =
+    state === null
+      ? raw("")
+      : sql`, "values" = ${state.values}, interrupts = ${state.interrupts}`;
+  await tx.query(sql`
+    update threads
+    set status = ${status}, error = ${error === null ? null : json(error)}, ${moved(tx.dialect)},
+        state_updated_at = case when ${hasChanged} then ${now} else state_updated_at end
+        ${setState}
+    where thread_id = ${threadId}`);
+}
+
+const columnsOf = ({ values, interrupts }: ThreadSnapshot) => ({
+  values: values === null ? null : json(values),
+  interrupts: json(interrupts),
+});
+
+/** What an update or supersteps leave behind when nothing runs. */
+export const atRest = (snapshot: ThreadSnapshot): ThreadOutcome => ({
+  status: statusOf(snapshot),
+  snapshot,
+  error: null,
+});

@@ -1,0 +1,186 @@
+import type { Database } from "../storage/database.ts";
+import {
+  insertSegment,
+  listEvents,
+  type Segment,
+} from "../storage/event-segments.ts";
+import type { Fence } from "../storage/run-queue.ts";
+import type { RunEvent } from "../model/run-event.ts";
+import { deferred, type Deferred } from "../lib/deferred.ts";
+import type { Logger } from "../lib/logger.ts";
+
+/*
+ * The streams of all runs. Each event gets its seq here, reaches live
+ * subscribers at once, and is written to `event_segments` in the background:
+ * the next flush starts when the one before is done, so latency stays low and
+ * load makes the batches larger. Events are a cache of the run; the
+ * checkpoints are the truth.
+ *
+ *   open(run) → append(events)… → take(run) in the finish transaction → close(run)
+ */
+
+/** The run's identity in the log: where its events go, and the fence of the attempt that makes them. */
+export interface LogKey extends Fence {
+  thread_id: string;
+}
+
+/** An event as a graph produces it: name, and JSON on one line. */
+export type Produced = readonly [event: string, data: string];
+
+export type Listener = (event: RunEvent) => void;
+
+interface OpenRun {
+  key: LogKey;
+  nextSeq: number;
+  /** Not yet handed to a flush. */
+  pending: Produced[];
+}
+
+/** Past it `append` asks the producer to wait for the disk. */
+const MAX_UNFLUSHED_BYTES = 16 * 1024 * 1024;
+
+export class EventLog {
+  readonly #database: Database;
+  readonly #log: Logger;
+  readonly #runs = new Map<string, OpenRun>();
+  readonly #listeners = new Map<string, Set<Listener>>();
+  #unflushedBytes = 0;
+  #isFlushing = false;
+  /** The batch that is on its way to the table. */
+  #batch: Promise<void> = Promise.resolve();
+  /** Resolves with the batch after that one, which takes what is pending now. */
+  #next: Deferred<void> = deferred();
+
+  constructor(deps: { database: Database; log: Logger }) {
+    this.#database = deps.database;
+    this.#log = deps.log;
+  }
+
+  /** `firstSeq` comes from the claim: higher than any that the thread has given out. */
+  open(key: LogKey, firstSeq: number): void {
+    this.#runs.set(key.run_id, {
+      key,
+      nextSeq: firstSeq,
+      pending: [],
+    });
+  }
+
+  /**
+   * Publishes the events and queues them for the disk. Null while there is
+   * room for more, else a promise that the producer waits for. Events of an
+   * attempt that is not open any more are dropped.
+   */
+  append(fence: Fence, events: readonly Produced[]): Promise<void> | null {
+    const run = this.#find(fence);
+    if (run === null || events.length === 0) return null;
+    for (const produced of events) this.#publish(run, produced);
+    run.pending.push(...events);
+    this.#unflushedBytes += bytesOf(events);
+    if (!this.#isFlushing) void this.#flush();
+    return this.#unflushedBytes > MAX_UNFLUSHED_BYTES
+      ? this.#next.promise
+      : null;
+  }
+
+  /**
+   * What is left to write of the run, with its closing events, for the finish
+   * transaction. They are published by `close`, after the commit. Waits for the
+   * batch on its way: once the run is finished, its fence would refuse it.
+   */
+  async take(
+    fence: Fence,
+    closing: readonly Produced[],
+  ): Promise<Segment | null> {
+    await this.#batch;
+    const run = this.#find(fence);
+    if (run === null) return null;
+    const events = [...run.pending, ...closing];
+    const first_seq = run.nextSeq - run.pending.length;
+    this.#unflushedBytes -= bytesOf(run.pending);
+    run.pending = [];
+    return { ...run.key, first_seq, events };
+  }
+
+  /** Ends the attempt here. `closing` goes to the subscribers as the last events. */
+  close(fence: Fence, closing: readonly Produced[]): void {
+    const run = this.#find(fence);
+    if (run === null) return;
+    for (const produced of closing) this.#publish(run, produced);
+    this.#unflushedBytes -= bytesOf(run.pending);
+    this.#runs.delete(fence.run_id);
+  }
+
+  /** Resolves when everything appended so far is in the table. */
+  flushed(): Promise<void> {
+    return this.#unflushedBytes > 0 ? this.#next.promise : this.#batch;
+  }
+
+  /** Calls `listener` for each event of the thread from now on. Returns the function that ends it. */
+  subscribe(threadId: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(threadId) ?? new Set();
+    this.#listeners.set(threadId, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(threadId) === listeners)
+        this.#listeners.delete(threadId);
+    };
+  }
+
+  /** Stored events after a cursor; see `follow` for the whole of a stream. */
+  list(params: Parameters<typeof listEvents>[1]): Promise<RunEvent[]> {
+    return listEvents(this.#database, params);
+  }
+
+  #find(fence: Fence): OpenRun | null {
+    const run = this.#runs.get(fence.run_id);
+    return run?.key.attempt === fence.attempt ? run : null;
+  }
+
+  #publish(run: OpenRun, [name, data]: Produced): void {
+    const { thread_id, run_id, attempt } = run.key;
+    const event = { seq: run.nextSeq++, run_id, attempt, event: name, data };
+    for (const listener of this.#listeners.get(thread_id) ?? [])
+      listener(event);
+  }
+
+  async #flush(): Promise<void> {
+    this.#isFlushing = true;
+    // Wait for the end of this turn: what it still brings joins the batch.
+    await new Promise(setImmediate);
+    while (this.#unflushedBytes > 0) {
+      const { resolve } = this.#next;
+      this.#next = deferred();
+      this.#batch = this.#store(this.#takePending());
+      await this.#batch;
+      resolve();
+    }
+    this.#isFlushing = false;
+  }
+
+  async #store(segments: Segment[]): Promise<void> {
+    try {
+      await this.#database.transaction(async (tx) => {
+        // An attempt that has lost its lease stores nothing; its checkpoints tell the dispatcher.
+        for (const segment of segments) await insertSegment(tx, segment);
+      });
+    } catch (cause) {
+      // Live readers have seen these events; only a replay will miss them.
+      this.#log.error({ err: cause }, "events could not be stored");
+    }
+  }
+
+  #takePending(): Segment[] {
+    const segments: Segment[] = [];
+    for (const run of this.#runs.values()) {
+      if (run.pending.length === 0) continue;
+      const first_seq = run.nextSeq - run.pending.length;
+      segments.push({ ...run.key, first_seq, events: run.pending });
+      run.pending = [];
+    }
+    this.#unflushedBytes = 0;
+    return segments;
+  }
+}
+
+const bytesOf = (events: readonly Produced[]): number =>
+  events.reduce((sum, [event, data]) => sum + event.length + data.length, 0);

@@ -1,0 +1,92 @@
+import type { RunEvent } from "../model/run-event.ts";
+
+const ENCODER = new TextEncoder();
+
+/** A comment: clients ignore it, proxies and their time-outs do not. */
+const HEARTBEAT = ENCODER.encode(": heartbeat\r\n\r\n");
+
+/** Regular even while a node blocks its worker: clients measure the interval. */
+export const HEARTBEAT_MS = 5000;
+
+/** What one connection may have waiting in our memory before its source is no longer read. */
+const MAX_BUFFERED_BYTES = 256 * 1024;
+
+const encodeEvent = ({ seq, event, data }: RunEvent): Uint8Array =>
+  ENCODER.encode(`id: ${seq}\nevent: ${event}\ndata: ${data}\n\n`);
+
+/**
+ * The one SSE encoder: a stream of frames, read as fast as the client reads.
+ * `onClose` is called once, when the source is read to its end (`isComplete`)
+ * or when the client has gone. A source that fails destroys the socket, so
+ * that the client comes back for the rest.
+ */
+export function sseStream(
+  source: AsyncGenerator<RunEvent>,
+  onClose: (isComplete: boolean) => void,
+): ReadableStream<Uint8Array> {
+  return streamOf(source, encodeEvent, HEARTBEAT, HEARTBEAT_MS, onClose);
+}
+
+/** Keeps a waiting client's connection alive; leading white space is legal JSON. */
+const NEWLINE = ENCODER.encode("\n");
+const NEWLINE_MS = 1000;
+
+/** A JSON document that is not known yet. `onClose` as for `sseStream`. */
+export function waitStream(
+  document: Promise<string>,
+  onClose: (isComplete: boolean) => void,
+): ReadableStream<Uint8Array> {
+  async function* once() {
+    yield await document;
+  }
+  return streamOf(
+    once(),
+    (text) => ENCODER.encode(text),
+    NEWLINE,
+    NEWLINE_MS,
+    onClose,
+  );
+}
+
+function streamOf<T>(
+  source: AsyncGenerator<T>,
+  encode: (item: T) => Uint8Array,
+  filler: Uint8Array,
+  fillerMs: number,
+  onClose: (isComplete: boolean) => void,
+): ReadableStream<Uint8Array> {
+  let pending: Promise<IteratorResult<T>> | null = null;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        pending ??= source.next();
+        const next = await withinMs(pending, fillerMs);
+        if (next === null) return controller.enqueue(filler);
+        pending = null;
+        if (next.done !== true) return controller.enqueue(encode(next.value));
+        controller.close();
+        onClose(true);
+      },
+      cancel() {
+        onClose(false);
+      },
+    },
+    {
+      highWaterMark: MAX_BUFFERED_BYTES,
+      size: (chunk) => chunk?.byteLength ?? 0,
+    },
+  );
+}
+
+/** Null when nothing came in time; the promise is then waited for again. */
+async function withinMs<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

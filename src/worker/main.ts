@@ -1,0 +1,41 @@
+/*
+ * The worker program: `node main.js [<file>...]`, with the project's directory
+ * as the working directory and the server at the other end of descriptor 3.
+ * The files are those of the graphs; LangChain is taken from where they would
+ * find it. Ends when the pipe closes, whatever becomes of the server.
+ */
+import { register } from "node:module";
+import { Socket } from "node:net";
+import { extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const PIPE_FD = 3;
+
+// Before anything that imports LangChain: a module keeps what it has imported.
+register(`./langchain-hooks${extname(import.meta.url)}`, import.meta.url, {
+  data: {
+    ours: new URL("../", import.meta.url).href,
+    importers: [
+      ...process.argv.slice(2),
+      join(process.cwd(), "langgraph.json"),
+    ].map((file) => pathToFileURL(file).href),
+  },
+});
+
+const { Pipe } = await import("../protocol/pipe.ts");
+const { serveWorker } = await import("./worker.ts");
+
+const worker = serveWorker(
+  new Pipe(new Socket({ fd: PIPE_FD, readable: true, writable: true })),
+);
+worker.prints.capture(process);
+
+// Somebody else's mistake in a timer or an event must not take the other runs of this process along.
+process.on("uncaughtException", (error) => worker.prints.error(null, error));
+process.on("unhandledRejection", (reason) => worker.prints.error(null, reason));
+
+// Ctrl-C reaches the whole process group; the server decides what becomes of its workers.
+process.on("SIGINT", () => {});
+
+await worker.closed;
+process.exit(0);

@@ -1,0 +1,184 @@
+import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph";
+import type { Json } from "../lib/json.ts";
+import type { ThreadSnapshot } from "../model/thread.ts";
+import {
+  PeerClosedError,
+  PeerError,
+  type NoticeServer,
+  type RequestServer,
+} from "../protocol/peer.ts";
+import type {
+  RunControls,
+  RunExecution,
+  RunOutcome,
+  RunRequests,
+} from "../protocol/run-frames.ts";
+import { bindGraph } from "./bind-graph.ts";
+import { SpoolCheckpointer, runCheckpointPort } from "./checkpointer.ts";
+import type { WorkerContext } from "./context.ts";
+import { EventSender } from "./event-sender.ts";
+import { buildGraph, type CompiledGraph } from "./load-graphs.ts";
+import type { Prints } from "./prints.ts";
+import { stoppedAtBreakpoint } from "./run-breakpoints.ts";
+import { runCall, runConfigurable } from "./run-config.ts";
+import { runError } from "./run-error.ts";
+import { runStream } from "./run-stream.ts";
+import { threadSnapshot } from "./state-shape.ts";
+import { SpoolStore } from "./store.ts";
+import { StreamFrames } from "./stream-frames.ts";
+
+/** One attempt, while it runs here. */
+interface Attempt {
+  run: RunExecution;
+  abort: AbortController;
+  lost: boolean;
+}
+
+export interface RunDeps {
+  /** Its `peer` may still be missing when this is made. */
+  context: WorkerContext;
+  prints: Prints;
+  /** Where the checkpoints of an attempt go; over the pipe unless told otherwise. */
+  saver?: (run: RunExecution, onLost: () => void) => BaseCheckpointSaver;
+  store?: BaseStore;
+}
+
+export interface RunServer {
+  requests: RequestServer<RunRequests>;
+  notices: NoticeServer<RunControls>;
+  /** Aborts all attempts, for when there is nobody left to run for. */
+  abortAll(): void;
+}
+
+/** Runs graphs, many at once. */
+export function runRequests(deps: RunDeps): RunServer {
+  const attempts = new Map<string, Attempt>();
+  return {
+    requests: {
+      "run.execute": async (run) => {
+        const attempt = { run, abort: new AbortController(), lost: false };
+        attempts.set(attemptKey(run), attempt);
+        try {
+          return await deps.prints.ofRun(run.run_id, () =>
+            execute(deps, attempt),
+          );
+        } finally {
+          attempts.delete(attemptKey(run));
+        }
+      },
+    },
+    notices: {
+      "run.cancel": (params) => cancel(attempts.get(attemptKey(params))),
+    },
+    abortAll: () => attempts.forEach(cancel),
+  };
+}
+
+const attemptKey = (of: { run_id: string; attempt: number }) =>
+  `${of.run_id}/${of.attempt}`;
+
+/** Rejects only when the server could not do its part: such an attempt says nothing about the graph. */
+async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
+  let graph: CompiledGraph | null = null;
+  try {
+    graph = await boundGraph(deps, attempt);
+    await produce(deps, attempt, graph);
+    return { status: "success", snapshot: await snapshotOf(graph, attempt) };
+  } catch (cause) {
+    return await failed(deps, attempt, { cause, graph });
+  }
+}
+
+async function boundGraph(
+  deps: RunDeps,
+  attempt: Attempt,
+): Promise<CompiledGraph> {
+  const { run } = attempt;
+  const graph = await buildGraph(deps.context.project, run.graph_id, {
+    configurable: runConfigurable(run) as Record<string, Json>,
+    context: run.kwargs.context,
+    accessContext: "threads.create_run",
+  });
+  const onLost = () => {
+    attempt.lost = true;
+    attempt.abort.abort(new Error("the lease of this attempt is lost"));
+  };
+  const checkpointer =
+    deps.saver?.(run, onLost) ??
+    new SpoolCheckpointer(runCheckpointPort(deps.context.peer, run, onLost));
+  const store = deps.store ?? new SpoolStore(deps.context.peer);
+  return bindGraph(graph, { checkpointer, store });
+}
+
+/** Runs the graph and sends the frames that were asked for. */
+async function produce(
+  deps: RunDeps,
+  attempt: Attempt,
+  graph: CompiledGraph,
+): Promise<void> {
+  const { run, abort } = attempt;
+  const { stream_mode: modes, subgraphs } = run.kwargs;
+  if (run.resume && (await stoppedAtBreakpoint(graph, run))) return;
+  const sender = new EventSender(deps.context.peer, attemptOf(run));
+  const frames = new StreamFrames(modes);
+  const call = runCall(run, abort.signal);
+  try {
+    for await (const produced of runStream({ graph, call, modes, subgraphs })) {
+      const events =
+        "chunk" in produced
+          ? frames.of(produced.chunk)
+          : frames.ofEvent(produced.event);
+      for (const event of events) await sender.send(event);
+    }
+  } finally {
+    await sender.drain();
+  }
+}
+
+const attemptOf = ({ run_id, attempt }: RunExecution) => ({ run_id, attempt });
+
+async function failed(
+  deps: RunDeps,
+  attempt: Attempt,
+  { cause, graph }: { cause: unknown; graph: CompiledGraph | null },
+): Promise<RunOutcome> {
+  if (attempt.lost) return { status: "lost" };
+  const isCancelled = attempt.abort.signal.aborted;
+  if (!isCancelled && isServerFault(cause)) throw cause;
+  const snapshot = await snapshotOrNull(graph, attempt);
+  if (attempt.lost) return { status: "lost" };
+  if (isCancelled) return { status: "interrupted", snapshot };
+  deps.prints.error(attempt.run.run_id, cause);
+  return { status: "error", error: runError(cause), snapshot };
+}
+
+/** The user's code is not at fault when the server could not store or read. */
+function isServerFault(cause: unknown): boolean {
+  if (cause instanceof PeerClosedError) return true;
+  return (
+    cause instanceof PeerError &&
+    (cause.remote.code === "unavailable" ||
+      cause.remote.code === "storage_full")
+  );
+}
+
+async function snapshotOf(
+  graph: CompiledGraph,
+  { run }: Attempt,
+): Promise<ThreadSnapshot> {
+  const { thread_id, graph_id } = run;
+  const configurable = { thread_id, graph_id, checkpoint_ns: "" };
+  return threadSnapshot(await graph.getState({ configurable }));
+}
+
+async function snapshotOrNull(
+  graph: CompiledGraph | null,
+  attempt: Attempt,
+): Promise<ThreadSnapshot | null> {
+  if (graph === null) return null;
+  return snapshotOf(graph, attempt).catch(() => null);
+}
+
+function cancel(attempt: Attempt | undefined): void {
+  attempt?.abort.abort(new Error("the run was cancelled"));
+}

@@ -1,0 +1,67 @@
+import type { StreamMode } from "../model/run.ts";
+import type { CompiledGraph } from "./load-graphs.ts";
+import type { RunCall } from "./run-config.ts";
+import {
+  libraryModes,
+  type LibraryMode,
+  type StreamChunk,
+} from "./stream-frames.ts";
+
+export interface StreamParams {
+  graph: CompiledGraph;
+  call: RunCall;
+  modes: readonly StreamMode[];
+  subgraphs: boolean;
+}
+
+/** What a run produces, in order: elements of the graph's own stream and, when asked for, LangChain's events. */
+export type Produced = { chunk: StreamChunk } | { event: object };
+
+/** Runs the graph to its end, as fast as it is read. Throws what the graph throws. */
+export function runStream(params: StreamParams): AsyncIterable<Produced> {
+  return params.modes.includes("events")
+    ? eventStream(params)
+    : chunkStream(params);
+}
+
+async function* chunkStream(params: StreamParams): AsyncGenerator<Produced> {
+  const { graph, call } = params;
+  const stream = await graph.stream(call.input, streamOptions(params));
+  for await (const element of stream)
+    yield { chunk: chunkOf(element, params.subgraphs) };
+}
+
+/** Costs several times more than `stream`: each step of each runnable is an event. */
+async function* eventStream(params: StreamParams): AsyncGenerator<Produced> {
+  const { graph, call, modes, subgraphs } = params;
+  const wanted = new Set<string>(libraryModes(modes));
+  const events = graph.streamEvents(call.input, {
+    ...streamOptions(params),
+    version: "v2",
+  });
+  for await (const event of events) {
+    if (event.tags?.includes("langsmith:hidden")) continue;
+    const isChunk =
+      event.event === "on_chain_stream" && event.run_id === call.options.runId;
+    if (!isChunk) {
+      yield { event };
+      continue;
+    }
+    const chunk = chunkOf(event.data.chunk, subgraphs);
+    // LangGraph adds `checkpoints` of its own to this kind of stream.
+    if (wanted.has(chunk.mode)) yield { chunk };
+  }
+}
+
+const streamOptions = ({ call, modes, subgraphs }: StreamParams) => ({
+  ...call.options,
+  streamMode: libraryModes(modes),
+  subgraphs,
+});
+
+function chunkOf(element: unknown, subgraphs: boolean): StreamChunk {
+  const [namespace, mode, payload] = (
+    subgraphs ? element : [[], ...(element as unknown[])]
+  ) as [string[] | null, LibraryMode, unknown];
+  return { namespace: namespace ?? [], mode, payload };
+}

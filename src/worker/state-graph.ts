@@ -1,0 +1,61 @@
+import type { RunnableConfig } from "@langchain/core/runnables";
+import type { CheckpointRef } from "../model/thread-state.ts";
+import type { StateTarget } from "../protocol/state-frames.ts";
+import { bindGraph } from "./bind-graph.ts";
+import { SpoolCheckpointer, type CheckpointPort } from "./checkpointer.ts";
+import type { WorkerContext } from "./context.ts";
+import { buildGraph, type GraphUse } from "./load-graphs.ts";
+import { SpoolStore } from "./store.ts";
+
+type CompiledGraph = ReturnType<typeof bindGraph>;
+
+/** The graph of a thread, to be asked about its state through any checkpoints. */
+export interface StateGraph {
+  target: StateTarget;
+  /** The same graph, reading and writing through `port`. */
+  over(port: CheckpointPort): CompiledGraph;
+  /** Names a checkpoint of the thread; without `at` the newest of the root graph. */
+  config(at?: CheckpointRef): RunnableConfig;
+}
+
+export async function stateGraph(
+  ctx: WorkerContext,
+  target: StateTarget,
+  accessContext: GraphUse["accessContext"],
+): Promise<StateGraph> {
+  const { graph_id, configurable, context } = target;
+  const graph = await buildGraph(ctx.project, graph_id, {
+    configurable,
+    context,
+    accessContext,
+  });
+  const store = new SpoolStore(ctx.peer);
+  return {
+    target,
+    over: (port) =>
+      bindGraph(graph, { checkpointer: new SpoolCheckpointer(port), store }),
+    config: (at) => stateConfig(target, at),
+  };
+}
+
+function stateConfig(target: StateTarget, at?: CheckpointRef): RunnableConfig {
+  const { checkpoint_id, checkpoint_map } = at ?? {};
+  const config = {
+    configurable: {
+      ...withoutPrivate(target.configurable),
+      graph_id: target.graph_id,
+      thread_id: target.thread_id,
+      checkpoint_ns: at?.checkpoint_ns ?? "",
+      ...(checkpoint_id === undefined ? {} : { checkpoint_id }),
+      ...(checkpoint_map ? { checkpoint_map } : {}),
+    },
+    context: target.context,
+  };
+  return config;
+}
+
+/** Keys with two underscores steer LangGraph itself; an assistant's config must not. */
+const withoutPrivate = (configurable: StateTarget["configurable"]) =>
+  Object.fromEntries(
+    Object.entries(configurable).filter(([key]) => !key.startsWith("__")),
+  );

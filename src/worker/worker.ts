@@ -1,0 +1,82 @@
+import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph";
+import type {
+  GraphFailure,
+  ServerNotices,
+  ServerRequests,
+  WorkerNotices,
+  WorkerRequests,
+} from "../protocol/frames.ts";
+import type { GraphRequests } from "../protocol/graph-frames.ts";
+import { Peer } from "../protocol/peer.ts";
+import type { Pipe } from "../protocol/pipe.ts";
+import type { RunExecution } from "../protocol/run-frames.ts";
+import type { WorkerContext } from "./context.ts";
+import { graphRequests } from "./graph-requests.ts";
+import { stateRequests } from "./graph-state.ts";
+import { emptyProject, loadProject } from "./load-graphs.ts";
+import { Prints } from "./prints.ts";
+import { runRequests } from "./run-graph.ts";
+
+export interface WorkerOptions {
+  /** Where an attempt's checkpoints and store items are; on the server unless told otherwise. */
+  saver?: (run: RunExecution, onLost: () => void) => BaseCheckpointSaver;
+  store?: BaseStore;
+}
+
+export interface Worker {
+  /** What this worker's graphs print; nothing is captured until `capture` is called. */
+  prints: Prints;
+  /** Resolves when the server is gone. */
+  closed: Promise<Error | undefined>;
+  close(): void;
+}
+
+/** Serves the server at the other end of the pipe until it is closed. */
+export function serveWorker(pipe: Pipe, options: WorkerOptions = {}): Worker {
+  // The peer needs what it serves, and that needs the peer.
+  const context = { project: emptyProject() } as WorkerContext;
+  const prints = new Prints(
+    (line) => void context.peer.notify("log", line).catch(() => {}), // no server, no log
+  );
+  const runs = runRequests({ ...options, context, prints });
+  context.peer = new Peer<
+    WorkerRequests,
+    WorkerNotices,
+    ServerRequests,
+    ServerNotices
+  >({
+    pipe,
+    runtime: `node ${process.versions.node}`,
+    requests: {
+      "project.load": (source) => load(context, source),
+      ...runs.requests,
+      ...stateRequests(context),
+      ...graphRequests(context),
+    },
+    notices: runs.notices,
+  });
+  const { closed } = context.peer;
+  void closed.then(() => runs.abortAll());
+  return { prints, closed, close: () => context.peer.close() };
+}
+
+async function load(
+  { project, peer }: WorkerContext,
+  source: GraphRequests["project.load"]["params"],
+): Promise<GraphRequests["project.load"]["result"]> {
+  const loaded: string[] = [];
+  const failed: Record<string, GraphFailure> = {};
+  const told: Promise<void>[] = [];
+  await loadProject(project, source, {
+    loaded: (graph_id, milliseconds) => {
+      loaded.push(graph_id);
+      told.push(peer.notify("graph.loaded", { graph_id, milliseconds }));
+    },
+    failed: (graph_id, failure) => {
+      failed[graph_id] = failure;
+      told.push(peer.notify("graph.failed", { graph_id, failure }));
+    },
+  });
+  await Promise.all(told);
+  return { loaded, failed };
+}

@@ -1,0 +1,68 @@
+import type {
+  CheckpointRequests,
+  CheckpointWrite,
+  Fence,
+} from "../protocol/checkpoint-frames.ts";
+import type { RequestServer } from "../protocol/peer.ts";
+import { notFound } from "../model/errors.ts";
+import { readCheckpoints } from "../storage/checkpoint-reads.ts";
+import {
+  deleteCheckpoints,
+  fenceRun,
+  MissingValuesError,
+  writeCheckpoint,
+} from "../storage/checkpoints.ts";
+import { first, type Database, type Queryable } from "../storage/database.ts";
+import { readDeltaHistory } from "../storage/delta-history.ts";
+import { sql } from "../storage/sql.ts";
+
+/** Answers the savers of workers. Each write is one fenced transaction. */
+export function checkpointRequests(deps: {
+  database: Database;
+}): RequestServer<CheckpointRequests> {
+  const { database } = deps;
+  return {
+    "checkpoint.read": (query) => readCheckpoints(database, query),
+    "checkpoint.deltaHistory": (query) => readDeltaHistory(database, query),
+    "checkpoint.write": ({ fence, write }) =>
+      storeWrite(database, fence, write),
+    "checkpoint.deleteThread": ({ fence, thread_id }) =>
+      database.transaction(async (tx) => {
+        if ((await fenceRun(tx, fence, null)) === null) return "lost";
+        await deleteCheckpoints(tx, thread_id);
+        return "deleted";
+      }),
+  };
+}
+
+async function storeWrite(
+  database: Database,
+  fence: Fence,
+  write: CheckpointWrite,
+): Promise<CheckpointRequests["checkpoint.write"]["result"]> {
+  try {
+    return await database.transaction(async (tx) => {
+      const run = await fenceRun(tx, fence, write);
+      if (run === null) return "lost";
+      const { thread_id } = write.kind === "put" ? write.record : write;
+      if (thread_id !== run.thread_id) await requireThread(tx, thread_id);
+      await writeCheckpoint(tx, write, fence.run_id);
+      return "stored";
+    });
+  } catch (cause) {
+    if (cause instanceof MissingValuesError) return "incomplete";
+    throw cause;
+  }
+}
+
+/** A graph may call another one with a thread id of its own choosing. */
+async function requireThread(tx: Queryable, threadId: string): Promise<void> {
+  const row = await first(
+    tx,
+    sql`select 1 as found from threads where thread_id = ${threadId}`,
+  );
+  if (row === null)
+    throw notFound(
+      `Thread with ID ${threadId} not found; a graph can only save to threads that exist`,
+    );
+}

@@ -1,0 +1,66 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Duplex, Readable } from "node:stream";
+import { Pipe } from "../protocol/pipe.ts";
+
+/** A worker that is running somewhere: in a process of its own, or in ours for tests. */
+export interface LaunchedWorker {
+  pipe: Pipe;
+  /** Null when it runs inside the server process. */
+  pid: number | null;
+  /** Ends it at once. Safe to call twice. */
+  kill(): void;
+  /** Resolves when it is gone, with a word on how it went. */
+  exited: Promise<string>;
+}
+
+export type LaunchWorker = () => LaunchedWorker;
+
+export interface LaunchParams {
+  /** The worker program, an absolute path. */
+  program: string;
+  cwd: string;
+  env: Record<string, string | undefined>;
+  /** A line that the process wrote past our console hooks, as native code does. */
+  onOutput: (stream: "stdout" | "stderr", line: string) => void;
+}
+
+/** The descriptor of the pipe in the worker: a socket pair, so that no print can damage a frame. */
+const PIPE_FD = 3;
+
+/** Starts a worker process. */
+export function launchWorkerProcess(params: LaunchParams): LaunchedWorker {
+  const child = spawn(
+    process.execPath,
+    ["--enable-source-maps", params.program],
+    {
+      cwd: params.cwd,
+      env: params.env,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    },
+  );
+  readLines(child.stdout, (line) => params.onOutput("stdout", line));
+  readLines(child.stderr, (line) => params.onOutput("stderr", line));
+  return {
+    pipe: new Pipe(child.stdio[PIPE_FD] as Duplex),
+    pid: child.pid ?? null,
+    kill: () => void child.kill("SIGKILL"),
+    exited: exitOf(child),
+  };
+}
+
+function exitOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (code, signal) =>
+      resolve(signal === null ? `exit code ${code}` : `signal ${signal}`),
+    );
+  });
+}
+
+function readLines(
+  stream: Readable | null,
+  onLine: (line: string) => void,
+): void {
+  if (stream !== null) createInterface({ input: stream }).on("line", onLine);
+}

@@ -1,0 +1,314 @@
+import { backoffMs } from "../lib/backoff.ts";
+import type { Logger } from "../lib/logger.ts";
+import { AppError, unavailable, type ErrorCode } from "../model/errors.ts";
+import type { ServerRequests, WorkerRequests } from "../protocol/frames.ts";
+import {
+  PeerClosedError,
+  PeerError,
+  type RequestServer,
+} from "../protocol/peer.ts";
+import type {
+  ProducedEvent,
+  RunExecution,
+  RunOutcome,
+} from "../protocol/run-frames.ts";
+import type { LaunchWorker } from "./launch.ts";
+import type { GraphState, Workers } from "./port.ts";
+import {
+  WorkerHandle,
+  type LoadResult,
+  type WorkerProject,
+} from "./worker-handle.ts";
+
+export interface PoolOptions {
+  /** Worker processes to keep alive. */
+  size: number;
+  /** Runs that one worker executes at once. */
+  runsPerWorker: number;
+  project: WorkerProject;
+  launch: LaunchWorker;
+  requests: RequestServer<ServerRequests>;
+  log: Logger;
+  onEvents: (
+    fence: { run_id: string; attempt: number },
+    events: ProducedEvent[],
+  ) => Promise<void> | null;
+  /** There may be room for more runs. */
+  onRoom: () => void;
+  /** A graph has loaded or has failed to, for the first time or after a change. */
+  onGraph?: (graph: GraphState) => void;
+}
+
+/** How long a question waits for a first worker to be ready. */
+const READY_TIMEOUT_MS = 60_000;
+
+/** Keeps workers alive, hands them runs and questions, replaces them when they die or the project changes. */
+export class WorkerPool implements Workers, AsyncDisposable {
+  readonly #options: PoolOptions;
+  #workers: WorkerHandle[] = [];
+  readonly #graphs = new Map<string, GraphState>();
+  #waiting: (() => void)[] = [];
+  #isClosed = false;
+  #failedStarts = 0;
+  #reloading: Promise<unknown> | null = null;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    for (const { graph_id } of options.project.graphs)
+      this.#graphs.set(graph_id, { graph_id, state: "loading" });
+  }
+
+  /** Launches all workers and resolves when the first is ready, or all have failed once. */
+  async start(): Promise<void> {
+    const workers = Array.from({ length: this.#options.size }, () =>
+      this.#add(),
+    );
+    await Promise.any(workers.map((worker) => worker.loaded)).catch(() => {});
+  }
+
+  graphs(): readonly GraphState[] {
+    return [...this.#graphs.values()];
+  }
+
+  /** Runs that could start at once. */
+  get room(): number {
+    return this.#ready().reduce(
+      (sum, worker) =>
+        sum + Math.max(0, this.#options.runsPerWorker - worker.runs.size),
+      0,
+    );
+  }
+
+  /** Null when no worker is ready. Rejects with PeerClosedError when the worker dies before it is done. */
+  execute(run: RunExecution): Promise<RunOutcome> | null {
+    const worker = leastBusy(this.#ready());
+    if (worker === null) return null;
+    return worker.execute(run).finally(() => this.#options.onRoom());
+  }
+
+  async cancel(fence: { run_id: string; attempt: number }): Promise<void> {
+    await this.#workerOf(fence.run_id)?.cancel(fence);
+  }
+
+  /** Ends the worker that executes the run, and whatever else it does. */
+  killWorkerOf(runId: string): void {
+    this.#workerOf(runId)?.kill();
+  }
+
+  async ask<K extends keyof WorkerRequests & string>(
+    method: K,
+    params: WorkerRequests[K]["params"],
+  ): Promise<WorkerRequests[K]["result"]> {
+    try {
+      return await this.#askOnce(method, params);
+    } catch (cause) {
+      if (!(cause instanceof PeerClosedError) || this.#isClosed)
+        throw asAppError(cause);
+      return this.#askOnce(method, params).catch((again: unknown) => {
+        throw asAppError(again);
+      });
+    }
+  }
+
+  /**
+   * Replaces all workers by ones that load the project anew. When a graph that
+   * is being served does not load any more, the old workers stay.
+   */
+  async reload(): Promise<"replaced" | "kept"> {
+    while (this.#reloading !== null) await this.#reloading;
+    const replacing = this.#replaceAll();
+    this.#reloading = replacing;
+    try {
+      return await replacing;
+    } finally {
+      this.#reloading = null;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#wakeWaiting();
+    const workers = this.#workers;
+    for (const worker of workers) worker.kill();
+    await Promise.all(workers.map((worker) => worker.exited));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #replaceAll(): Promise<"replaced" | "kept"> {
+    const old = this.#workers;
+    const first = this.#launch();
+    const result = await first.loaded.catch(() => null);
+    const broken = result === null ? null : this.#brokenBy(result);
+    if (result === null || broken !== null) {
+      if (broken !== null) this.#options.onGraph?.(broken);
+      first.kill();
+      return "kept";
+    }
+    this.#workers = [...this.#workers, first];
+    this.#adopt(result, first);
+    for (let count = 1; count < this.#options.size; count += 1) this.#add();
+    for (const worker of old) worker.retire();
+    return "replaced";
+  }
+
+  /** The first graph that is served now and would not be any more. */
+  #brokenBy(result: LoadResult): GraphState | null {
+    for (const [graph_id, failure] of Object.entries(result.failed))
+      if (this.#graphs.get(graph_id)?.state === "loaded")
+        return { graph_id, state: "failed", failure };
+    return null;
+  }
+
+  #add(): WorkerHandle {
+    const worker = this.#launch((graph) => this.#setGraph(graph));
+    this.#workers.push(worker);
+    worker.loaded.then(
+      (result) => this.#adopt(result, worker),
+      () => {}, // it died: #replaceLost acts on it
+    );
+    return worker;
+  }
+
+  #adopt(result: LoadResult, worker: WorkerHandle): void {
+    this.#failedStarts = 0;
+    for (const [graph_id, failure] of Object.entries(result.failed))
+      this.#setGraph({ graph_id, state: "failed", failure });
+    for (const graph_id of result.loaded) {
+      const milliseconds = worker.loadTimes.get(graph_id) ?? 0;
+      this.#setGraph({ graph_id, state: "loaded", milliseconds });
+    }
+    this.#wakeWaiting();
+    this.#options.onRoom();
+  }
+
+  /** Each worker loads every graph; only what changed is news. */
+  #setGraph(graph: GraphState): void {
+    const before = this.#graphs.get(graph.graph_id);
+    this.#graphs.set(graph.graph_id, graph);
+    if (before?.state !== graph.state || messageOf(before) !== messageOf(graph))
+      this.#options.onGraph?.(graph);
+  }
+
+  #launch(onGraph?: (graph: GraphState) => void): WorkerHandle {
+    const { launch, project, requests, onEvents, log } = this.#options;
+    const worker = new WorkerHandle({
+      launched: launch(),
+      project,
+      requests,
+      onEvents,
+      log,
+      ...(onGraph === undefined ? {} : { onGraph }),
+    });
+    void worker.exited.then((how) => {
+      if (!this.#workers.includes(worker)) return; // it never served
+      this.#workers = this.#workers.filter((other) => other !== worker);
+      if (!worker.wasRetired) this.#replaceLost(worker, how);
+    });
+    return worker;
+  }
+
+  /** A worker that dies while it starts is tried again more and more slowly; one that has served, at once. */
+  #replaceLost(worker: WorkerHandle, how: string): void {
+    if (this.#isClosed) return;
+    const hadLoaded = worker.hasLoaded;
+    this.#failedStarts = hadLoaded ? 0 : this.#failedStarts + 1;
+    const delay = hadLoaded
+      ? 0
+      : backoffMs(this.#failedStarts, { firstMs: 1000, maxMs: 30_000 });
+    this.#options.log.warn(
+      { pid: worker.pid, how, runs: worker.runs.size },
+      hadLoaded
+        ? "a worker died and is replaced"
+        : `a worker died while it started; trying again in ${delay} ms`,
+    );
+    setTimeout(() => {
+      if (!this.#isClosed) this.#add();
+    }, delay).unref();
+  }
+
+  async #askOnce<K extends keyof WorkerRequests & string>(
+    method: K,
+    params: WorkerRequests[K]["params"],
+  ): Promise<WorkerRequests[K]["result"]> {
+    const worker = await this.#anyReady();
+    return worker.ask(method, params);
+  }
+
+  async #anyReady(): Promise<WorkerHandle> {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      const worker = leastBusy(this.#ready());
+      if (worker !== null) return worker;
+      const left = deadline - Date.now();
+      if (left <= 0 || this.#isClosed)
+        throw unavailable("no worker is ready to answer; see the server's log");
+      await this.#change(left);
+    }
+  }
+
+  /** Resolves when a worker gets ready, at the latest after `timeoutMs`. */
+  #change(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #wakeWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  #ready(): WorkerHandle[] {
+    return this.#workers.filter((worker) => worker.state === "ready");
+  }
+
+  #workerOf(runId: string): WorkerHandle | undefined {
+    return this.#workers.find((worker) => worker.runs.has(runId));
+  }
+}
+
+const messageOf = (graph: GraphState): string | null =>
+  graph.state === "failed" ? graph.failure.message : null;
+
+const load = (worker: WorkerHandle): number => worker.runs.size + worker.asked;
+
+const leastBusy = (workers: WorkerHandle[]): WorkerHandle | null =>
+  workers.reduce<WorkerHandle | null>(
+    (best, worker) =>
+      best === null || load(worker) < load(best) ? worker : best,
+    null,
+  );
+
+/** Codes that a worker may answer a client with. */
+const CLIENT_CODES: ReadonlySet<string> = new Set<ErrorCode>([
+  "bad_request",
+  "not_found",
+  "conflict",
+  "invalid",
+  "too_large",
+  "not_implemented",
+]);
+
+function asAppError(cause: unknown): unknown {
+  if (cause instanceof PeerError) {
+    const { code, message, name } = cause.remote;
+    if (code !== undefined && CLIENT_CODES.has(code))
+      return new AppError(code as ErrorCode, message, { cause });
+    return new Error(`a worker failed with ${name}: ${message}`, {
+      cause: new Error(cause.remote.stack),
+    });
+  }
+  if (cause instanceof PeerClosedError)
+    return unavailable("the worker died while it answered; try again", {
+      cause,
+    });
+  return cause;
+}

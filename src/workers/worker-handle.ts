@@ -1,0 +1,181 @@
+import type { Logger } from "../lib/logger.ts";
+import type {
+  GraphFailure,
+  ServerNotices,
+  ServerRequests,
+  WorkerNotices,
+  WorkerRequests,
+} from "../protocol/frames.ts";
+import type { GraphSpec } from "../protocol/graph-frames.ts";
+import {
+  Peer,
+  type NoticeServer,
+  type RequestServer,
+} from "../protocol/peer.ts";
+import type {
+  ProducedEvent,
+  RunExecution,
+  RunOutcome,
+} from "../protocol/run-frames.ts";
+import type { LaunchedWorker } from "./launch.ts";
+import type { GraphState } from "./port.ts";
+
+/*
+ *   starting ──project loaded──► ready ──retire──► retired ──last run ends──► gone
+ *       └───────────────────── the process dies ──────────────────────────────▲
+ *
+ * Only a ready worker gets new work; a retired one ends what it has.
+ */
+export type WorkerState = "starting" | "ready" | "retired" | "gone";
+
+export interface WorkerProject {
+  root: string;
+  graphs: GraphSpec[];
+}
+
+export interface WorkerHandleOptions {
+  launched: LaunchedWorker;
+  project: WorkerProject;
+  requests: RequestServer<ServerRequests>;
+  /** Null, or a promise until which this worker is not read: events come faster than they can be kept. */
+  onEvents: (
+    fence: { run_id: string; attempt: number },
+    events: ProducedEvent[],
+  ) => Promise<void> | null;
+  onGraph?: (graph: GraphState) => void;
+  log: Logger;
+}
+
+export interface LoadResult {
+  loaded: string[];
+  failed: Record<string, GraphFailure>;
+}
+
+/** One worker, as the server sees it. */
+export class WorkerHandle {
+  state: WorkerState = "starting";
+  /** Resolves when all graphs are loaded or have failed to; rejects when the worker died before. */
+  readonly loaded: Promise<LoadResult>;
+  readonly exited: Promise<string>;
+  readonly pid: number | null;
+  readonly runs = new Set<string>();
+  /** Milliseconds that each graph took to load. */
+  readonly loadTimes = new Map<string, number>();
+  hasLoaded = false;
+  wasRetired = false;
+  /** Questions in flight, for choosing the least busy worker. */
+  asked = 0;
+  readonly #launched: LaunchedWorker;
+  readonly #peer: Peer<
+    ServerRequests,
+    ServerNotices,
+    WorkerRequests,
+    WorkerNotices
+  >;
+
+  constructor(options: WorkerHandleOptions) {
+    const { launched } = options;
+    this.#launched = launched;
+    this.pid = launched.pid;
+    this.#peer = new Peer({
+      pipe: launched.pipe,
+      runtime: `node ${process.versions.node}`,
+      requests: options.requests,
+      notices: this.#notices(options),
+    });
+    this.exited = this.#watch();
+    this.loaded = this.#load(options.project);
+    this.loaded.catch(() => {}); // the pool hears of it through `exited`, too
+  }
+
+  ask<K extends keyof WorkerRequests & string>(
+    method: K,
+    params: WorkerRequests[K]["params"],
+  ): Promise<WorkerRequests[K]["result"]> {
+    this.asked += 1;
+    return this.#peer.request(method, params).finally(() => {
+      this.asked -= 1;
+      this.#leaveWhenIdle();
+    });
+  }
+
+  /** Rejects with PeerClosedError when the worker dies. */
+  async execute(run: RunExecution): Promise<RunOutcome> {
+    this.runs.add(run.run_id);
+    try {
+      return await this.#peer.request("run.execute", run);
+    } finally {
+      this.runs.delete(run.run_id);
+      this.#leaveWhenIdle();
+    }
+  }
+
+  async cancel(fence: { run_id: string; attempt: number }): Promise<void> {
+    await this.#peer.notify("run.cancel", fence);
+  }
+
+  /** No new work; the process ends with its last run. */
+  retire(): void {
+    this.wasRetired = true;
+    if (this.state === "gone") return;
+    this.state = "retired";
+    this.#leaveWhenIdle();
+  }
+
+  kill(): void {
+    this.#launched.kill();
+    this.#peer.close();
+  }
+
+  #leaveWhenIdle(): void {
+    if (this.state === "retired" && this.runs.size === 0 && this.asked === 0)
+      this.kill();
+  }
+
+  async #watch(): Promise<string> {
+    const how = await Promise.race([
+      this.#launched.exited,
+      this.#peer.closed.then(
+        (error) => error?.message ?? "its pipe was closed",
+      ),
+    ]);
+    this.state = "gone";
+    this.kill(); // a process without a pipe is of no use, nor is a pipe without a process
+    return how;
+  }
+
+  async #load(project: WorkerProject): Promise<LoadResult> {
+    await this.#peer.ready;
+    const result = await this.#peer.request("project.load", project);
+    this.hasLoaded = true;
+    if (this.state === "starting") this.state = "ready";
+    return result;
+  }
+
+  #notices({
+    launched,
+    onEvents,
+    onGraph,
+    log,
+  }: WorkerHandleOptions): NoticeServer<ServerNotices> {
+    return {
+      "run.events": ({ run_id, attempt, events }) => {
+        const room = onEvents({ run_id, attempt }, events);
+        if (room === null) return;
+        launched.pipe.pause();
+        void room.finally(() => launched.pipe.resume());
+      },
+      "graph.loaded": ({ graph_id, milliseconds }) => {
+        this.loadTimes.set(graph_id, milliseconds);
+        onGraph?.({ graph_id, state: "loaded", milliseconds });
+      },
+      "graph.failed": ({ graph_id, failure }) =>
+        onGraph?.({ graph_id, state: "failed", failure }),
+      log: ({ run_id, stream, text }) => {
+        const fields = run_id === null ? {} : { run_id };
+        if (stream === "stderr") log.warn(fields, text);
+        else log.info(fields, text);
+      },
+    };
+  }
+}

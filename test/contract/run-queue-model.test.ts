@@ -1,0 +1,268 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ANONYMOUS } from "../../src/auth/caller.ts";
+import { promoteDueRuns, reapExpired } from "../../src/engine/recovery.ts";
+import { cancelRun } from "../../src/services/cancel-run.ts";
+import { handBackRun, type ClaimedRun } from "../../src/storage/run-queue.ts";
+import { sql } from "../../src/storage/sql.ts";
+import { findThread } from "../../src/storage/threads.ts";
+import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { openRunQueue, type RunQueue } from "../support/run-queue.ts";
+
+/*
+ * Random sequences of everything that moves a run, checked after every step
+ * against what must always hold. `FUZZ_RUNS` makes it longer.
+ */
+
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 60);
+const THREADS = 3;
+
+type Operation =
+  | { kind: "enqueue"; thread: number; strategy: string; isDelayed: boolean }
+  | { kind: "claim"; instance: number; limit: number }
+  | { kind: "finish" | "handBack" | "finishStale"; pick: number }
+  | { kind: "cancel"; thread: number; pick: number }
+  | { kind: "die"; instance: number }
+  | { kind: "due" };
+
+const small = fc.nat({ max: THREADS - 1 });
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("enqueue" as const),
+      thread: small,
+      strategy: fc.constantFrom("enqueue", "enqueue", "reject", "interrupt"),
+      isDelayed: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("claim" as const),
+      instance: fc.nat({ max: 1 }),
+      limit: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom(
+        "finish" as const,
+        "handBack" as const,
+        "finishStale" as const,
+      ),
+      pick: fc.nat(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("cancel" as const),
+      thread: small,
+      pick: fc.nat(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("die" as const),
+      instance: fc.nat({ max: 1 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: "due" as const }) },
+);
+
+let opened: TestDatabase;
+let queue: RunQueue;
+
+beforeAll(async () => {
+  opened = await openTestDatabase();
+  queue = await openRunQueue(opened.database);
+});
+
+afterAll(() => opened.close());
+
+it("keeps its invariants under any sequence of operations", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(operation, { minLength: 1, maxLength: 40 }),
+      async (operations) => {
+        const world = await World.create();
+        for (const step of operations) {
+          await world.perform(step);
+          await world.check();
+        }
+        await world.finishEverything();
+      },
+    ),
+    { numRuns: RUNS },
+  );
+}, 300_000);
+
+class World {
+  readonly threads: string[];
+  readonly instances: string[];
+  /** What each instance believes it holds; a dead one believes it still. */
+  held: { run: ClaimedRun; owner: string }[] = [];
+  stale: ClaimedRun[] = [];
+
+  private constructor(threads: string[], instances: string[]) {
+    this.threads = threads;
+    this.instances = instances;
+  }
+
+  static async create(): Promise<World> {
+    // Runs that an earlier sequence left behind would be claimed by this one.
+    await opened.database.transaction((tx) =>
+      tx.query(sql`delete from threads`),
+    );
+    const threads = [
+      await queue.thread(),
+      await queue.thread(),
+      await queue.thread(),
+    ];
+    return new World(threads, [await queue.instance(), await queue.instance()]);
+  }
+
+  async perform(step: Operation): Promise<void> {
+    switch (step.kind) {
+      case "enqueue":
+        return this.enqueue(step);
+      case "claim":
+        return this.claim(this.instances[step.instance]!, step.limit);
+      case "finish":
+        return this.finish(step.pick);
+      case "handBack":
+        return this.handBack(step.pick);
+      case "finishStale":
+        return this.finishStale(step.pick);
+      case "cancel":
+        return this.cancel(this.threads[step.thread]!, step.pick);
+      case "die":
+        return this.die(step.instance);
+      case "due":
+        return this.due();
+    }
+  }
+
+  /** The schema's rules hold by themselves; these are the ones that only the code keeps. */
+  async check(): Promise<void> {
+    for (const thread of this.threads) {
+      const runs = await queue.runs(thread);
+      const turn = runs.filter(({ q }) => q === "ready" || q === "running");
+      const waiting = runs.filter(({ q }) => q === "behind");
+      expect(turn.length).toBeLessThanOrEqual(1);
+      if (waiting.length > 0)
+        expect(turn, "runs wait behind nobody").toHaveLength(1);
+      const status = (await findThread(opened.database, thread, null))?.status;
+      const isUnfinished = runs.some(({ q }) => q !== "done");
+      expect(status === "busy", `thread is ${status}`).toBe(isUnfinished);
+    }
+  }
+
+  /** Nothing is ever stuck: with one live instance everything ends. */
+  async finishEverything(): Promise<void> {
+    await this.due();
+    for (const index of this.instances.keys()) await this.die(index);
+    const owner = this.instances[0]!;
+    for (let round = 0; round < 200; round += 1) {
+      const claimed = await queue.claim(owner, 10);
+      if (claimed.length === 0) break;
+      for (const run of claimed)
+        expect(await queue.finish(run)).toBe("finished");
+    }
+    for (const thread of this.threads) {
+      const runs = await queue.runs(thread);
+      expect(runs.filter(({ q }) => q !== "done")).toEqual([]);
+      expect(
+        (await findThread(opened.database, thread, null))?.status,
+      ).not.toBe("busy");
+    }
+  }
+
+  private async enqueue(step: Operation & { kind: "enqueue" }): Promise<void> {
+    const thread = this.threads[step.thread]!;
+    const isFree = (await queue.runs(thread)).every(({ q }) => q === "done");
+    const adding = queue.enqueue(thread, {
+      multitask_strategy: step.strategy,
+      after_seconds: step.isDelayed ? 3600 : 0,
+    });
+    if (step.strategy === "reject" && !isFree)
+      await expect(adding).rejects.toMatchObject({ code: "conflict" });
+    else await adding;
+  }
+
+  private async claim(owner: string, limit: number): Promise<void> {
+    for (const run of await queue.claim(owner, limit))
+      this.held.push({ run, owner });
+  }
+
+  private take(pick: number): ClaimedRun | undefined {
+    if (this.held.length === 0) return undefined;
+    const [taken] = this.held.splice(pick % this.held.length, 1);
+    this.stale.push(taken!.run);
+    return taken!.run;
+  }
+
+  private async finish(pick: number): Promise<void> {
+    const run = this.take(pick);
+    if (run !== undefined) expect(await queue.finish(run)).toBe("finished");
+  }
+
+  private async handBack(pick: number): Promise<void> {
+    const run = this.take(pick);
+    if (run === undefined) return;
+    const outcome = await opened.database.transaction((tx) =>
+      handBackRun(tx, run, { countAttempt: true }),
+    );
+    expect(outcome).toBe("handed back");
+  }
+
+  private async finishStale(pick: number): Promise<void> {
+    const run = this.stale[pick % Math.max(1, this.stale.length)];
+    if (run !== undefined) expect(await queue.finish(run)).toBe("lost");
+  }
+
+  private async cancel(thread_id: string, pick: number): Promise<void> {
+    const runs = await queue.runs(thread_id);
+    const run = runs[pick % Math.max(1, runs.length)];
+    if (run === undefined) return;
+    const cancelling = cancelRun(queue.deps, ANONYMOUS, {
+      thread_id,
+      run_id: run.run_id,
+      action: "interrupt",
+      wait: false,
+      reason: null,
+      signal: AbortSignal.abort(),
+    });
+    if (run.q === "done")
+      await expect(cancelling).rejects.toMatchObject({ code: "conflict" });
+    else await cancelling;
+  }
+
+  /** Dies with its lease expired, is reaped, and comes back under another id. */
+  private async die(index: number): Promise<void> {
+    const dead = this.instances[index]!;
+    await opened.database.transaction((tx) =>
+      tx.query(
+        sql`update instances set lease_until = ${new Date(0)} where instance_id = ${dead}`,
+      ),
+    );
+    await reapExpired(queue.deps);
+    for (const { run, owner } of this.held)
+      if (owner === dead) this.stale.push(run);
+    this.held = this.held.filter(({ owner }) => owner !== dead);
+    expect(await queue.claim(dead)).toEqual([]);
+    this.instances[index] = await queue.instance();
+  }
+
+  private async due(): Promise<void> {
+    await opened.database.transaction((tx) =>
+      tx.query(
+        sql`update runs set run_at = ${new Date(0)} where q = 'delayed'`,
+      ),
+    );
+    await promoteDueRuns(opened.database);
+  }
+}
