@@ -1,4 +1,5 @@
 import { deferred } from "../lib/deferred.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Logger } from "../lib/logger.ts";
 import { retry } from "../lib/retry.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
@@ -31,10 +32,15 @@ export interface ExecutionDeps {
 
 type StopReason = "cancelled" | "timed out" | "server stops";
 
+/** For attempts that failed because the server could not store or read. */
+const RETRY_BACKOFF = { firstMs: 1000, maxMs: 60_000 };
+
 export class Execution {
   readonly run: ClaimedRun;
   readonly #deps: ExecutionDeps;
   #stopReason: StopReason | null = null;
+  #retryDelayMs = 0;
+  readonly #giveUp = new AbortController();
   #timers: NodeJS.Timeout[] = [];
   readonly #settled = deferred<void>();
   /** Resolves when the run is recorded, handed back or dropped. Never rejects. */
@@ -72,6 +78,7 @@ export class Execution {
   stop(reason: StopReason): void {
     if (this.#stopReason !== null) return;
     this.#stopReason = reason;
+    if (reason === "server stops") this.#giveUp.abort();
     const { workers, settings, log } = this.#deps;
     const { run_id } = this.run;
     void workers.cancel(this.run);
@@ -124,6 +131,10 @@ export class Execution {
       return this.#stopReason === null
         ? "handed back"
         : this.#stopped(await this.#snapshot());
+    if (isServerFault(cause)) {
+      this.#retryDelayMs = backoffMs(this.run.attempt, RETRY_BACKOFF);
+      return "handed back";
+    }
     const { name, message } =
       cause instanceof PeerError ? cause.remote : (cause as Error);
     return {
@@ -195,12 +206,10 @@ export class Execution {
     const { run_id, thread_id } = this.run;
     const closing = closingEvents(run_id, end);
     const segment = await events.take(this.run, closing);
-    const recorded = await retry(
-      () =>
-        database.transaction((tx) =>
-          recordEnd(tx, { run: this.run, end, segment }),
-        ),
-      { attempts: 5, firstMs: 200, maxMs: 5000 },
+    const recorded = await this.#persistently(() =>
+      database.transaction((tx) =>
+        recordEnd(tx, { run: this.run, end, segment }),
+      ),
     );
     if (recorded === "lost") return;
     events.close(this.run, closing);
@@ -212,17 +221,41 @@ export class Execution {
   /** Back to the queue, with what it has streamed so far. It counts as an attempt unless we are the ones who stop. */
   async #handBack(): Promise<void> {
     const { database, events } = this.#deps;
-    const countAttempt = this.#stopReason !== "server stops";
     const segment = await events.take(this.run, []);
-    await database.transaction(async (tx) => {
-      if (segment !== null && segment.events.length > 0)
-        await insertSegment(tx, segment);
-      await handBackRun(tx, this.run, { countAttempt });
-    });
+    await this.#persistently(() =>
+      database.transaction(async (tx) => {
+        if (segment !== null && segment.events.length > 0)
+          await insertSegment(tx, segment);
+        await handBackRun(tx, this.run, {
+          countAttempt: this.#stopReason !== "server stops",
+          delayMs: this.#retryDelayMs,
+        });
+      }),
+    );
     database.notify(CHANNELS.runs, this.run.thread_id);
+  }
+
+  /** A full disk or a database that restarts must not strand a run: nobody else may touch it while we hold it. */
+  #persistently<T>(fn: () => Promise<T>): Promise<T> {
+    const { log } = this.#deps;
+    return retry(fn, {
+      firstMs: 200,
+      maxMs: 5000,
+      signal: this.#giveUp.signal,
+      onFailure: (cause) =>
+        log.error(
+          { err: cause, run_id: this.run.run_id },
+          "a run could not be recorded; trying again",
+        ),
+    });
   }
 
   #later(milliseconds: number, fn: () => void): void {
     this.#timers.push(setTimeout(fn, milliseconds));
   }
 }
+
+/** The worker says so when what failed is not the graph. */
+const isServerFault = (cause: unknown): boolean =>
+  cause instanceof PeerError &&
+  (cause.remote.code === "unavailable" || cause.remote.code === "storage_full");

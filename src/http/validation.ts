@@ -58,13 +58,17 @@ function unionErrors(branches: readonly Issue[][], path: Path): Located[] {
   );
   if (meant !== undefined) return meant;
   const messages = new Set(
-    located.flat().map((error) => error.message.replace(/^expected /, "")),
+    located
+      .flat()
+      .map((error) => error.message.replace(/^(?:expected|must be) /, "")),
   );
   return [{ path, message: `expected ${[...messages].join(" or ")}` }];
 }
 
 /** zod's English without its preamble. */
 function reason(issue: Issue): string {
+  if (issue.code === "invalid_value")
+    return `must be ${issue.values.length > 1 ? "one of " : ""}${issue.values.map(String).join(", ")}`;
   const message = issue.message.replace(/^Invalid input: /, "");
   if (issue.code === "invalid_type" && message.endsWith("received undefined"))
     return "required";

@@ -1,16 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "./backoff.ts";
 
-/** Tries `fn` again when it throws, more and more slowly; throws what the last attempt threw. */
+export interface RetryParams {
+  firstMs: number;
+  maxMs: number;
+  /** Once it fires, the next failure is thrown. */
+  signal: AbortSignal;
+  onFailure: (cause: unknown) => void;
+}
+
+/** Tries `fn` until it succeeds, more and more slowly. */
 export async function retry<T>(
   fn: () => Promise<T>,
-  params: { attempts: number; firstMs: number; maxMs: number },
+  params: RetryParams,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await fn();
     } catch (cause) {
-      if (attempt >= params.attempts) throw cause;
+      if (params.signal.aborted) throw cause;
+      params.onFailure(cause);
       await sleep(backoffMs(attempt, params));
     }
   }

@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { jsonObject, limit, offset, optional, withDefault } from "./fields.ts";
+import {
+  jsonObject,
+  jsonValue,
+  limit,
+  metadata,
+  offset,
+  optional,
+  uuid,
+  withDefault,
+} from "./fields.ts";
 
 export const ASSISTANT_FIELDS = [
   "assistant_id",
@@ -46,3 +55,38 @@ export const assistantSearch = z
   })
   .meta({ id: "AssistantSearch" });
 export type AssistantSearch = z.output<typeof assistantSearch>;
+
+const content = {
+  config: optional(jsonObject),
+  /** Any JSON; graphs expect an object. */
+  context: optional(jsonValue),
+  description: optional(z.string()),
+};
+
+export const assistantCreate = z
+  .object({
+    ...content,
+    graph_id: z.string(),
+    assistant_id: optional(uuid),
+    metadata: withDefault(metadata, {}),
+    if_exists: withDefault(z.enum(["raise", "do_nothing"]), "raise"),
+    name: withDefault(z.string(), "Untitled"),
+  })
+  .meta({ id: "AssistantCreate" });
+export type AssistantCreate = z.output<typeof assistantCreate>;
+
+export const assistantPatch = z
+  .object({
+    ...content,
+    graph_id: optional(z.string()),
+    /** Laid over the metadata that is there; the rest replaces. */
+    metadata: withDefault(metadata, {}),
+    name: optional(z.string()),
+  })
+  .meta({ id: "AssistantPatch" });
+export type AssistantPatch = z.output<typeof assistantPatch>;
+
+export const assistantVersionSearch = z
+  .object({ metadata: optional(jsonObject), limit: limit(10), offset })
+  .meta({ id: "AssistantVersionSearch" });
+export type AssistantVersionSearch = z.output<typeof assistantVersionSearch>;

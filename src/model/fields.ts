@@ -9,7 +9,10 @@ import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 
 /** Absent and null come out as undefined. */
 export const optional = <T extends z.ZodType>(schema: T) =>
-  schema.nullish().transform((value) => value ?? undefined);
+  schema
+    .nullish()
+    .transform((value) => value ?? undefined)
+    .optional();
 
 /** Absent and null come out as the default. */
 export const withDefault = <T extends z.ZodType>(
@@ -40,7 +43,10 @@ function isTooDeep(value: unknown): boolean {
 const TOO_DEEP = `must not be nested deeper than ${MAX_JSON_DEPTH} levels`;
 
 export const jsonValue = z
-  .custom<Json>((value) => value !== undefined && !isTooDeep(value), TOO_DEEP)
+  .unknown()
+  .refine((value) => value !== undefined, "required")
+  .refine((value) => !isTooDeep(value), TOO_DEEP)
+  .transform((value) => value as Json)
   .meta({ description: "Any JSON value" });
 
 export const jsonObject = z

@@ -101,8 +101,8 @@ const runFields = {
 /** `checkpoint_during` is the old spelling; `durability` wins. */
 const withDurability = <
   T extends {
-    durability: Durability | undefined;
-    checkpoint_during: boolean | undefined;
+    durability?: Durability | undefined;
+    checkpoint_during?: boolean | undefined;
   },
 >({
   checkpoint_during,
@@ -126,16 +126,16 @@ export const threadRunCreate = z
 export type ThreadRunCreate = z.output<typeof threadRunCreate>;
 
 /** JavaScript clients know `complete` and `continue` by their old names. */
-const ON_COMPLETION: Readonly<Record<string, string>> = {
-  complete: "delete",
-  continue: "keep",
-};
+const ON_COMPLETION: ReadonlyMap<unknown, string> = new Map([
+  ["complete", "delete"],
+  ["continue", "keep"],
+]);
 
 export const statelessRunCreate = z
   .object({
     ...runFields,
     on_completion: z.preprocess(
-      (given) => ON_COMPLETION[String(given)] ?? given,
+      (given) => ON_COMPLETION.get(given) ?? given,
       withDefault(z.enum(["delete", "keep"]), "delete"),
     ),
   })

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Json } from "../lib/json.ts";
 import {
   jsonObject,
   jsonValue,
@@ -50,6 +51,12 @@ export const threadStateRead = z
   })
   .meta({ id: "ThreadStateRead" });
 
+export interface ThreadStateUpdate {
+  update: { values: Json; as_node?: string };
+  /** What to build on; the newest state of the root graph when absent. */
+  checkpoint: CheckpointConfig | undefined;
+}
+
 export const threadStateUpdate = z
   .object({
     values: optional(
@@ -61,22 +68,23 @@ export const threadStateUpdate = z
     checkpoint: optional(checkpointConfig),
     checkpoint_id: optional(uuid),
   })
-  .transform(({ values, as_node, checkpoint, checkpoint_id }) => ({
-    update: {
-      values: values ?? null,
-      ...(as_node === undefined ? {} : { as_node }),
-    },
-    // The short form fills what the long one leaves open.
-    checkpoint:
-      checkpoint_id === undefined
-        ? checkpoint
-        : {
-            ...checkpoint,
-            checkpoint_id: checkpoint?.checkpoint_id ?? checkpoint_id,
-          },
-  }))
+  .transform(
+    ({ values, as_node, checkpoint, checkpoint_id }): ThreadStateUpdate => ({
+      update: {
+        values: values ?? null,
+        ...(as_node === undefined ? {} : { as_node }),
+      },
+      // The short form fills what the long one leaves open.
+      checkpoint:
+        checkpoint_id === undefined
+          ? checkpoint
+          : {
+              ...checkpoint,
+              checkpoint_id: checkpoint?.checkpoint_id ?? checkpoint_id,
+            },
+    }),
+  )
   .meta({ id: "ThreadStateUpdate" });
-export type ThreadStateUpdate = z.output<typeof threadStateUpdate>;
 
 /** Absent means one state, as the official server has it; both SDKs always send a limit. */
 const DEFAULT_HISTORY = 1;

@@ -97,6 +97,62 @@ export async function upsertAssistant(
       or assistants.context <> excluded.context)`);
 }
 
+/** Inserts version 1; null when the id is taken, be it by an assistant that the caller may not see. */
+export async function insertAssistant(
+  tx: Queryable,
+  assistantId: string,
+  content: AssistantContent,
+): Promise<Assistant | null> {
+  const { now } = tx.dialect;
+  return first<Assistant>(
+    tx,
+    sql`
+      insert into assistants (
+        assistant_id, graph_id, name, description, config, context, metadata, created_at, updated_at)
+      values (
+        ${assistantId}, ${content.graph_id}, ${content.name}, ${content.description},
+        ${json(content.config)}, ${json(content.context)}, ${json(content.metadata)}, ${now}, ${now})
+      on conflict (assistant_id) do nothing
+      returning ${COLUMNS}`,
+  );
+}
+
+/** As `getAssistant`; nobody else changes it until the transaction ends. */
+export async function lockAssistant(
+  tx: Queryable,
+  assistantId: string,
+  access: AccessFilter,
+): Promise<Assistant | null> {
+  return first<Assistant>(
+    tx,
+    sql`
+      select ${COLUMNS} from assistants
+      where assistant_id = ${assistantId} and ${visible(tx.dialect, METADATA, access)}
+      ${tx.dialect.forUpdate}`,
+  );
+}
+
+export async function updateAssistant(
+  tx: Queryable,
+  {
+    assistant_id,
+    version,
+    ...content
+  }: AssistantContent & Pick<Assistant, "assistant_id" | "version">,
+): Promise<Assistant | null> {
+  return first<Assistant>(
+    tx,
+    sql`
+      update assistants set
+        version = ${version}, graph_id = ${content.graph_id}, name = ${content.name},
+        description = ${content.description}, config = ${json(content.config)},
+        context = ${json(content.context)}, metadata = ${json(content.metadata)},
+        updated_at = ${tx.dialect.now}
+      where assistant_id = ${assistant_id}
+      returning ${COLUMNS}`,
+  );
+}
+
 /** Keeps version 1 as the history has it in step with `upsertAssistant`. */
 export async function upsertFirstVersion(
   tx: Queryable,

@@ -64,6 +64,17 @@ export async function fenceRun(
 const holdsInput = ({ checkpoint_ns, metadata }: CheckpointRecord): boolean =>
   checkpoint_ns === "" && metadata["step"] !== -2;
 
+export async function threadExists(
+  db: Queryable,
+  threadId: string,
+): Promise<boolean> {
+  const row = await first(
+    db,
+    sql`select 1 as found from threads where thread_id = ${threadId}`,
+  );
+  return row !== null;
+}
+
 /**
  * Stores what LangGraph gave to its saver. Repeating it changes nothing.
  * `runId` is the run that made it, if one did. Throws MissingValuesError.

@@ -95,13 +95,14 @@ export async function finishRun(
 export async function handBackRun(
   tx: Queryable,
   fence: Fence,
-  params: { countAttempt: boolean },
+  params: { countAttempt: boolean; delayMs?: number },
 ): Promise<"handed back" | "lost"> {
   const row = await first(
     tx,
     sql`
       update runs
       set q = 'ready', status = 'pending', owner = null, updated_at = ${tx.dialect.now},
+          run_at = ${tx.dialect.nowPlus(params.delayMs ?? 0)},
           max_attempts = max_attempts + ${params.countAttempt ? 0 : 1}
       where ${held(fence)}
       returning run_id`,

@@ -32,7 +32,9 @@ export type Listener = (event: RunEvent) => void;
 interface OpenRun {
   key: LogKey;
   nextSeq: number;
-  /** Not yet handed to a flush. */
+  /** On their way to the table. */
+  sent: Produced[];
+  /** Published after those, and not yet sent. */
   pending: Produced[];
 }
 
@@ -61,6 +63,7 @@ export class EventLog {
     this.#runs.set(key.run_id, {
       key,
       nextSeq: firstSeq,
+      sent: [],
       pending: [],
     });
   }
@@ -97,7 +100,7 @@ export class EventLog {
     const events = [...run.pending, ...closing];
     const first_seq = run.nextSeq - run.pending.length;
     this.#unflushedBytes -= bytesOf(run.pending);
-    run.pending = [];
+    this.#markSent(run);
     return { ...run.key, first_seq, events };
   }
 
@@ -115,8 +118,14 @@ export class EventLog {
     return this.#unflushedBytes > 0 ? this.#next.promise : this.#batch;
   }
 
-  /** Calls `listener` for each event of the thread from now on. Returns the function that ends it. */
+  /**
+   * Calls `listener` at once for each event of the thread that is not in the
+   * table yet, and then for each new one: whoever reads the table after this
+   * has missed nothing. Returns the function that ends it.
+   */
   subscribe(threadId: string, listener: Listener): () => void {
+    for (const run of this.#runs.values())
+      if (run.key.thread_id === threadId) unstored(run).forEach(listener);
     const listeners = this.#listeners.get(threadId) ?? new Set();
     this.#listeners.set(threadId, listeners.add(listener));
     return () => {
@@ -136,11 +145,15 @@ export class EventLog {
     return run?.key.attempt === fence.attempt ? run : null;
   }
 
-  #publish(run: OpenRun, [name, data]: Produced): void {
-    const { thread_id, run_id, attempt } = run.key;
-    const event = { seq: run.nextSeq++, run_id, attempt, event: name, data };
-    for (const listener of this.#listeners.get(thread_id) ?? [])
+  #publish(run: OpenRun, produced: Produced): void {
+    const event = eventOf(run, run.nextSeq++, produced);
+    for (const listener of this.#listeners.get(run.key.thread_id) ?? [])
       listener(event);
+  }
+
+  #markSent(run: OpenRun): void {
+    run.sent = run.pending;
+    run.pending = [];
   }
 
   async #flush(): Promise<void> {
@@ -157,7 +170,21 @@ export class EventLog {
     this.#isFlushing = false;
   }
 
-  async #store(segments: Segment[]): Promise<void> {
+  #takePending(): OpenRun[] {
+    const runs = [...this.#runs.values()].filter(
+      ({ pending }) => pending.length > 0,
+    );
+    for (const run of runs) this.#markSent(run);
+    this.#unflushedBytes = 0;
+    return runs;
+  }
+
+  async #store(runs: OpenRun[]): Promise<void> {
+    const segments = runs.map((run): Segment => ({
+      ...run.key,
+      first_seq: run.nextSeq - run.sent.length - run.pending.length,
+      events: run.sent,
+    }));
     try {
       await this.#database.transaction(async (tx) => {
         // An attempt that has lost its lease stores nothing; its checkpoints tell the dispatcher.
@@ -167,19 +194,24 @@ export class EventLog {
       // Live readers have seen these events; only a replay will miss them.
       this.#log.error({ err: cause }, "events could not be stored");
     }
+    for (const run of runs) run.sent = [];
   }
+}
 
-  #takePending(): Segment[] {
-    const segments: Segment[] = [];
-    for (const run of this.#runs.values()) {
-      if (run.pending.length === 0) continue;
-      const first_seq = run.nextSeq - run.pending.length;
-      segments.push({ ...run.key, first_seq, events: run.pending });
-      run.pending = [];
-    }
-    this.#unflushedBytes = 0;
-    return segments;
-  }
+function eventOf(
+  { key }: OpenRun,
+  seq: number,
+  [event, data]: Produced,
+): RunEvent {
+  return { seq, run_id: key.run_id, attempt: key.attempt, event, data };
+}
+
+function unstored(run: OpenRun): RunEvent[] {
+  const events = [...run.sent, ...run.pending];
+  const firstSeq = run.nextSeq - events.length;
+  return events.map((produced, index) =>
+    eventOf(run, firstSeq + index, produced),
+  );
 }
 
 const bytesOf = (events: readonly Produced[]): number =>

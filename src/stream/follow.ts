@@ -7,7 +7,7 @@ import type { EventLog } from "./event-log.ts";
  * How every stream is read, in one order that leaves no gap and no duplicate:
  *
  *   1. history    what the table holds after the cursor
- *   2. subscribe  live events from here on go into a queue
+ *   2. subscribe  events that are not in the table yet, and new ones, go into a queue
  *   3. re-read    what reached the table between 1 and 2
  *   4. live       the queue, without what 3 has given already
  *

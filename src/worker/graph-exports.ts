@@ -52,8 +52,7 @@ function namesOf(module: Record<string, unknown>): Map<string, unknown> {
   const names = new Map(Object.entries(module));
   names.delete("module.exports"); // what Node ≥ 23 adds to every CommonJS module
   const inner = module["default"];
-  if (typeof inner !== "object" || inner === null || isGraphLike(inner))
-    return names;
+  if (!isPlainObject(inner)) return names;
   for (const [name, value] of Object.entries(inner)) {
     const isCompiledFromEsm = name === "default" && "__esModule" in inner;
     if (!names.has(name) || isCompiledFromEsm) names.set(name, value);
@@ -61,8 +60,11 @@ function namesOf(module: Record<string, unknown>): Map<string, unknown> {
   return names;
 }
 
-const isGraphLike = (value: unknown): boolean =>
-  isCompiled(value) || isBuilder(value) || isWrapper(value);
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
 
 function isCompiled(value: unknown): value is CompiledGraph {
   const { lg_is_pregel } = (value ?? {}) as { lg_is_pregel?: unknown };

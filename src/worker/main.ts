@@ -34,8 +34,10 @@ worker.prints.capture(process);
 process.on("uncaughtException", (error) => worker.prints.error(null, error));
 process.on("unhandledRejection", (reason) => worker.prints.error(null, reason));
 
-// Ctrl-C reaches the whole process group; the server decides what becomes of its workers.
+// Ctrl-C reaches the whole process group, and a service manager's stop every
+// process of the service; the server decides what becomes of its workers.
 process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
 
 await worker.closed;
 process.exit(0);

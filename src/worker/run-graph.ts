@@ -1,4 +1,3 @@
-import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph";
 import type { Json } from "../lib/json.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import {
@@ -14,16 +13,17 @@ import type {
   RunRequests,
 } from "../protocol/run-frames.ts";
 import { bindGraph } from "./bind-graph.ts";
-import { SpoolCheckpointer, runCheckpointPort } from "./checkpointer.ts";
+import { runCheckpointPort } from "./checkpointer.ts";
 import type { WorkerContext } from "./context.ts";
 import { EventSender } from "./event-sender.ts";
 import { buildGraph, type CompiledGraph } from "./load-graphs.ts";
 import type { Prints } from "./prints.ts";
 import { stoppedAtBreakpoint } from "./run-breakpoints.ts";
+import { RunCheckpointer } from "./run-checkpointer.ts";
 import { runCall, runConfigurable } from "./run-config.ts";
 import { runError } from "./run-error.ts";
+import { runSnapshot } from "./run-snapshot.ts";
 import { runStream } from "./run-stream.ts";
-import { threadSnapshot } from "./state-shape.ts";
 import { SpoolStore } from "./store.ts";
 import { StreamFrames } from "./stream-frames.ts";
 
@@ -38,9 +38,6 @@ export interface RunDeps {
   /** Its `peer` may still be missing when this is made. */
   context: WorkerContext;
   prints: Prints;
-  /** Where the checkpoints of an attempt go; over the pipe unless told otherwise. */
-  saver?: (run: RunExecution, onLost: () => void) => BaseCheckpointSaver;
-  store?: BaseStore;
 }
 
 export interface RunServer {
@@ -83,7 +80,10 @@ async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
   try {
     graph = await boundGraph(deps, attempt);
     await produce(deps, attempt, graph);
-    return { status: "success", snapshot: await snapshotOf(graph, attempt) };
+    return {
+      status: "success",
+      snapshot: await runSnapshot(graph, attempt.run),
+    };
   } catch (cause) {
     return await failed(deps, attempt, { cause, graph });
   }
@@ -103,11 +103,12 @@ async function boundGraph(
     attempt.lost = true;
     attempt.abort.abort(new Error("the lease of this attempt is lost"));
   };
-  const checkpointer =
-    deps.saver?.(run, onLost) ??
-    new SpoolCheckpointer(runCheckpointPort(deps.context.peer, run, onLost));
-  const store = deps.store ?? new SpoolStore(deps.context.peer);
-  return bindGraph(graph, { checkpointer, store });
+  const { peer } = deps.context;
+  const port = runCheckpointPort(peer, attemptOf(run), onLost);
+  return bindGraph(graph, {
+    checkpointer: new RunCheckpointer(port),
+    store: new SpoolStore(peer),
+  });
 }
 
 /** Runs the graph and sends the frames that were asked for. */
@@ -162,21 +163,12 @@ function isServerFault(cause: unknown): boolean {
   );
 }
 
-async function snapshotOf(
-  graph: CompiledGraph,
-  { run }: Attempt,
-): Promise<ThreadSnapshot> {
-  const { thread_id, graph_id } = run;
-  const configurable = { thread_id, graph_id, checkpoint_ns: "" };
-  return threadSnapshot(await graph.getState({ configurable }));
-}
-
 async function snapshotOrNull(
   graph: CompiledGraph | null,
-  attempt: Attempt,
+  { run }: Attempt,
 ): Promise<ThreadSnapshot | null> {
   if (graph === null) return null;
-  return snapshotOf(graph, attempt).catch(() => null);
+  return runSnapshot(graph, run).catch(() => null);
 }
 
 function cancel(attempt: Attempt | undefined): void {

@@ -55,7 +55,8 @@ export function stagedPort(
   };
 }
 
-const withMetadata = (
+/** What the checkpoint says of itself goes first. */
+export const withMetadata = (
   write: CheckpointWrite,
   metadata: JsonObject,
 ): CheckpointWrite =>

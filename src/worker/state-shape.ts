@@ -71,7 +71,7 @@ function threadTask(task: Task): ThreadTask {
     checkpoint:
       nested === null || isState ? null : subgraphRef(nested as RunnableConfig),
     state: isState ? threadState(nested as StateSnapshot) : null,
-    result: toWire(task.result ?? null),
+    result: task.result == null ? null : toWire(task.result),
   };
 }
 

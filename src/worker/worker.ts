@@ -1,4 +1,3 @@
-import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph";
 import type {
   GraphFailure,
   ServerNotices,
@@ -9,19 +8,12 @@ import type {
 import type { GraphRequests } from "../protocol/graph-frames.ts";
 import { Peer } from "../protocol/peer.ts";
 import type { Pipe } from "../protocol/pipe.ts";
-import type { RunExecution } from "../protocol/run-frames.ts";
 import type { WorkerContext } from "./context.ts";
 import { graphRequests } from "./graph-requests.ts";
 import { stateRequests } from "./graph-state.ts";
 import { emptyProject, loadProject } from "./load-graphs.ts";
 import { Prints } from "./prints.ts";
 import { runRequests } from "./run-graph.ts";
-
-export interface WorkerOptions {
-  /** Where an attempt's checkpoints and store items are; on the server unless told otherwise. */
-  saver?: (run: RunExecution, onLost: () => void) => BaseCheckpointSaver;
-  store?: BaseStore;
-}
 
 export interface Worker {
   /** What this worker's graphs print; nothing is captured until `capture` is called. */
@@ -32,13 +24,13 @@ export interface Worker {
 }
 
 /** Serves the server at the other end of the pipe until it is closed. */
-export function serveWorker(pipe: Pipe, options: WorkerOptions = {}): Worker {
+export function serveWorker(pipe: Pipe): Worker {
   // The peer needs what it serves, and that needs the peer.
   const context = { project: emptyProject() } as WorkerContext;
   const prints = new Prints(
     (line) => void context.peer.notify("log", line).catch(() => {}), // no server, no log
   );
-  const runs = runRequests({ ...options, context, prints });
+  const runs = runRequests({ context, prints });
   context.peer = new Peer<
     WorkerRequests,
     WorkerNotices,

@@ -10,11 +10,11 @@ import {
   deleteCheckpoints,
   fenceRun,
   MissingValuesError,
+  threadExists,
   writeCheckpoint,
 } from "../storage/checkpoints.ts";
-import { first, type Database, type Queryable } from "../storage/database.ts";
+import type { Database, Queryable } from "../storage/database.ts";
 import { readDeltaHistory } from "../storage/delta-history.ts";
-import { sql } from "../storage/sql.ts";
 
 /** Answers the savers of workers. Each write is one fenced transaction. */
 export function checkpointRequests(deps: {
@@ -57,11 +57,7 @@ async function storeWrite(
 
 /** A graph may call another one with a thread id of its own choosing. */
 async function requireThread(tx: Queryable, threadId: string): Promise<void> {
-  const row = await first(
-    tx,
-    sql`select 1 as found from threads where thread_id = ${threadId}`,
-  );
-  if (row === null)
+  if (!(await threadExists(tx, threadId)))
     throw notFound(
       `Thread with ID ${threadId} not found; a graph can only save to threads that exist`,
     );

@@ -1,11 +1,181 @@
+import { requireNamespace } from "../model/store-item.ts";
 import type { RequestServer } from "../protocol/peer.ts";
-import type { StoreRequests } from "../protocol/store-frames.ts";
-import type { Database } from "../storage/database.ts";
+import type {
+  StoreItem,
+  StoreOperation,
+  StoreRequests,
+  StoreResult,
+} from "../protocol/store-frames.ts";
+import type { Database, Queryable } from "../storage/database.ts";
+import {
+  deleteStoreItem,
+  getStoreItem,
+  listStoreNamespaces,
+  putStoreItem,
+  refreshStoreItem,
+  searchStoreItems,
+  type StoreRow,
+} from "../storage/store.ts";
 
-export function storeRequests(_deps: {
+/** `store.ttl` of langgraph.json. */
+export interface StoreTtl {
+  /** For puts that say nothing; null: for ever. */
+  default_minutes: number | null;
+  refresh_on_read: boolean;
+}
+
+const NO_TTL: StoreTtl = { default_minutes: null, refresh_on_read: true };
+
+/** Answers the stores of workers. */
+export function storeRequests(deps: {
   database: Database;
+  ttl?: StoreTtl;
 }): RequestServer<StoreRequests> {
+  const { database, ttl = NO_TTL } = deps;
   return {
-    "store.batch": async () => [],
+    "store.batch": async ({ operations }) => {
+      operations.forEach(requireValid);
+      return runBatch(database, operations, ttl);
+    },
   };
+}
+
+/**
+ * In the order of the operations. From the first put to the last they are one
+ * transaction; reads before and after need none, and do not hold up writers.
+ */
+async function runBatch(
+  database: Database,
+  operations: readonly StoreOperation[],
+  ttl: StoreTtl,
+): Promise<StoreResult[]> {
+  const firstPut = operations.findIndex(isPut);
+  if (firstPut === -1) return readAll(database, operations, ttl);
+  const end = operations.findLastIndex(isPut) + 1;
+  const before = operations.slice(0, firstPut);
+  const changes = operations.slice(firstPut, end);
+  const after = operations.slice(end);
+  return [
+    ...(await readAll(database, before, ttl)),
+    ...(await database.transaction((tx) => runAll(tx, changes, ttl))),
+    ...(await readAll(database, after, ttl)),
+  ];
+}
+
+const isPut = (
+  operation: StoreOperation,
+): operation is StoreOperation & { op: "put" } => operation.op === "put";
+
+async function runAll(
+  tx: Queryable,
+  operations: readonly StoreOperation[],
+  ttl: StoreTtl,
+): Promise<StoreResult[]> {
+  const results: StoreResult[] = [];
+  for (const operation of operations) {
+    if (isPut(operation)) {
+      await put(tx, operation, ttl);
+      results.push(null);
+      continue;
+    }
+    const { result, touched } = await read(tx, operation, ttl);
+    for (const item of touched) await refreshStoreItem(tx, item);
+    results.push(result);
+  }
+  return results;
+}
+
+async function readAll(
+  database: Database,
+  operations: readonly StoreOperation[],
+  ttl: StoreTtl,
+): Promise<StoreResult[]> {
+  const reads = await Promise.all(
+    operations.map((operation) => read(database, operation, ttl)),
+  );
+  const touched = reads.flatMap((one) => one.touched);
+  if (touched.length > 0)
+    await database.transaction(async (tx) => {
+      for (const item of touched) await refreshStoreItem(tx, item);
+    });
+  return reads.map(({ result }) => result);
+}
+
+interface Read {
+  result: StoreResult;
+  /** Items whose time starts again. */
+  touched: StoreRow[];
+}
+
+async function read(
+  db: Queryable,
+  operation: StoreOperation,
+  ttl: StoreTtl,
+): Promise<Read> {
+  switch (operation.op) {
+    case "get": {
+      const row = await getStoreItem(db, operation);
+      const refresh = operation.refresh_ttl ?? ttl.refresh_on_read;
+      return {
+        result: row === null ? null : shown(row),
+        touched: row === null || !refresh ? [] : mortal([row]),
+      };
+    }
+    case "search": {
+      const rows = await searchStoreItems(db, operation);
+      return {
+        result: rows.map(shown),
+        touched: ttl.refresh_on_read ? mortal(rows) : [],
+      };
+    }
+    case "listNamespaces":
+      return { result: await listStoreNamespaces(db, operation), touched: [] };
+    case "put":
+      throw new Error("a put is no read");
+  }
+}
+
+const put = (
+  tx: Queryable,
+  operation: StoreOperation & { op: "put" },
+  ttl: StoreTtl,
+): Promise<void> => {
+  const { namespace, key, value, ttl_minutes } = operation;
+  if (value === null) return deleteStoreItem(tx, { namespace, key });
+  return putStoreItem(tx, {
+    namespace,
+    key,
+    value,
+    ttl_minutes: ttl_minutes === undefined ? ttl.default_minutes : ttl_minutes,
+  });
+};
+
+const mortal = (rows: readonly StoreRow[]): StoreRow[] =>
+  rows.filter(({ ttl_minutes }) => ttl_minutes !== null);
+
+const shown = ({ ttl_minutes: _, ...item }: StoreRow): StoreItem => item;
+
+function requireValid(operation: StoreOperation): void {
+  switch (operation.op) {
+    case "get":
+    case "put":
+      return requireNamespace(operation.namespace, {
+        field: "namespace",
+        allowEmpty: false,
+      });
+    case "search":
+      return requireNamespace(operation.namespace_prefix, {
+        field: "namespace_prefix",
+        allowEmpty: true,
+      });
+    case "listNamespaces":
+      requireNamespace(operation.prefix ?? [], {
+        field: "prefix",
+        allowEmpty: true,
+      });
+      return requireNamespace(operation.suffix ?? [], {
+        field: "suffix",
+        allowEmpty: true,
+      });
+  }
 }

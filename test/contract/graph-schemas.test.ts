@@ -495,16 +495,6 @@ describe("a project that changes", () => {
     });
   });
 
-  test("a CommonJS file in TypeScript works", async () => {
-    const root = await projectWith({
-      "graph.cts": graphWith("answer: Annotation<42>"),
-    });
-    const { state_schema } = await (await ask(root, "graph.cts"))();
-    expect(state_schema?.["properties"]).toEqual({
-      answer: { type: "number", const: 42 },
-    });
-  });
-
   test("two who ask at once wait for one extraction", async () => {
     const root = await projectWith({
       "graph.ts": graphWith("n: Annotation<number>"),

@@ -145,14 +145,14 @@ test("schemas come from zod and from annotations alike", async () => {
 
 test("an assistant that does not exist is not found by any method", async () => {
   const { assistants } = server.client;
-  for (const id of ["nobody", NOBODY])
-    for (const request of [
-      assistants.get(id),
-      assistants.getGraph(id),
-      assistants.getSchemas(id),
-      assistants.getSubgraphs(id),
-    ])
-      expect((await refusal(request)).status).toBe(404);
+  const requests = ["nobody", NOBODY].flatMap((id) => [
+    assistants.get(id),
+    assistants.getGraph(id),
+    assistants.getSchemas(id),
+    assistants.getSubgraphs(id),
+  ]);
+  for (const { status } of await Promise.all(requests.map(refusal)))
+    expect(status).toBe(404);
 });
 
 test("what cannot be searched for is refused", async () => {

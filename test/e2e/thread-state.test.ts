@@ -276,16 +276,27 @@ test("a run may start from an earlier checkpoint", async () => {
   const threadId = await askedThread();
   await runs.wait(threadId, "approval", { command: { resume: "yes" } });
   const history = await threads.getHistory(threadId, { limit: 100 });
-  const asked = history.find(({ next }) => next[0] === "approve");
+  const written = history.find(({ next }) => next[0] === "write");
   const again = await runs.wait(threadId, "approval", {
-    command: { resume: "no" },
-    checkpoint: { checkpoint_id: asked?.checkpoint.checkpoint_id } as never,
+    input: null,
+    checkpoint: { checkpoint_id: written?.checkpoint.checkpoint_id } as never,
   });
-  expect(again).toMatchObject({ approved: false, log: ["written", "refused"] });
-  // Which leaves no trace in the runs that follow.
-  const state = await threads.getState(threadId);
-  expect(state.values).toMatchObject({ approved: false });
-  expect(await threads.get(threadId)).toMatchObject({ status: "idle" });
+  expect(again).toMatchObject({
+    log: ["written"],
+    __interrupt__: [{ value: question }],
+  });
+  const branch = await threads.getHistory(threadId, { limit: 100 });
+  expect(branch.length).toBeGreaterThan(history.length);
+  expect(branch[0]?.next).toEqual(["approve"]);
+  // The run after it goes on from the newest checkpoint, not from that one.
+  const values = await runs.wait(threadId, "approval", {
+    command: { resume: "no" },
+  });
+  expect(values).toMatchObject({
+    approved: false,
+    log: ["written", "refused"],
+  });
+  expect(await threads.get(threadId)).toMatchObject({ status: "idle", values });
 });
 
 test("the state of a waiting subgraph can be updated by its namespace", async () => {

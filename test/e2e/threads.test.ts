@@ -161,13 +161,14 @@ test("a deleted thread is gone, with its runs and its state", async () => {
   const { thread_id } = await threads.create();
   await runs.wait(thread_id, "fan-out", { input: { text: "one two" } });
   expect(await threads.delete(thread_id)).toBeUndefined();
-  for (const request of [
+  const requests = [
     threads.get(thread_id),
     threads.getState(thread_id),
     threads.getHistory(thread_id),
     runs.list(thread_id),
-  ])
-    expect((await refusal(request)).status).toBe(404);
+  ];
+  for (const { status } of await Promise.all(requests.map(refusal)))
+    expect(status).toBe(404);
   const recreated = await threads.create({ threadId: thread_id });
   expect(recreated.values).toBeNull();
   expect(await threads.getHistory(thread_id)).toEqual([]);

@@ -52,7 +52,7 @@ export class TestServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.directory = mkdtempSync(join(tmpdir(), "spool-test-"));
+    this.directory = mkdtempSync(join(tmpdir(), "spool-server-"));
     this.dataDir = join(this.directory, "data");
     this.#graph = firstGraph(options.config ?? ALL_GRAPHS);
   }

@@ -1,9 +1,11 @@
 import { fileURLToPath } from "node:url";
+import { InMemoryStore } from "@langchain/langgraph";
 import { pino } from "pino";
 import { ANONYMOUS } from "../../src/auth/caller.ts";
 import type { Json, JsonObject } from "../../src/lib/json.ts";
 import { uuid7 } from "../../src/lib/uuid.ts";
 import { memoryPipe } from "../../src/protocol/pipe.ts";
+import type { StateTarget } from "../../src/protocol/state-frames.ts";
 import { StateCache } from "../../src/services/state-cache.ts";
 import { getHistory } from "../../src/services/state-history.ts";
 import { stateTarget } from "../../src/services/state-target.ts";
@@ -30,6 +32,7 @@ import {
   loadProject,
   type Project,
 } from "../../src/worker/load-graphs.ts";
+import { withMetadata } from "../../src/worker/staged-checkpoints.ts";
 import { serveWorker } from "../../src/worker/worker.ts";
 import { checkpointRequests } from "../../src/workers/checkpoint-requests.ts";
 import type { LaunchWorker } from "../../src/workers/launch.ts";
@@ -47,6 +50,7 @@ const GRAPHS = [
   "by-config",
   "chat",
   "fan-out",
+  "fork",
   "linear",
   "nested",
 ].map((graph_id) => ({
@@ -108,9 +112,9 @@ export class StateBench implements AsyncDisposable {
     options: { metadata?: JsonObject; configurable?: JsonObject } = {},
   ): Promise<JsonObject[]> {
     const target = await this.#target(thread_id);
-    const graph = await this.#graph(target.graph_id, target.configurable);
-    const updates: JsonObject[] = [];
     const ids = { thread_id, graph_id: target.graph_id };
+    const graph = await this.#graph(target, { ...options.metadata, ...ids });
+    const updates: JsonObject[] = [];
     try {
       const stream = await graph.stream(input, {
         configurable: {
@@ -118,7 +122,6 @@ export class StateBench implements AsyncDisposable {
           ...options.configurable,
           ...ids,
         },
-        metadata: { ...options.metadata, ...ids },
         streamMode: "updates",
         durability: "sync",
       });
@@ -181,22 +184,26 @@ export class StateBench implements AsyncDisposable {
     return target;
   }
 
-  async #graph(graph_id: string, configurable: JsonObject) {
-    const graph = await buildGraph(this.#project, graph_id, {
-      configurable,
+  async #graph(target: StateTarget, metadata: JsonObject) {
+    const graph = await buildGraph(this.#project, target.graph_id, {
+      configurable: target.configurable,
       context: {},
       accessContext: "threads.create_run",
     });
-    const checkpointer = new SpoolCheckpointer(storing(this.database));
-    return bindGraph(graph, { checkpointer, store: undefined as never });
+    return bindGraph(graph, {
+      checkpointer: new SpoolCheckpointer(storing(this.database, metadata)),
+      store: new InMemoryStore(),
+    });
   }
 }
 
-/** As a run's port, without a fence. */
-const storing = (database: Database): CheckpointPort => ({
+/** As the port of a run whose metadata this is, without a fence. */
+const storing = (database: Database, metadata: JsonObject): CheckpointPort => ({
   read: (query) => readCheckpoints(database, query),
   write: (write) =>
-    database.transaction((tx) => writeCheckpoint(tx, write, null)),
+    database.transaction((tx) =>
+      writeCheckpoint(tx, withMetadata(write, metadata), null),
+    ),
   deltaHistory: (query) => readDeltaHistory(database, query),
   deleteThread: async () => {},
 });

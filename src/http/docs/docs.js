@@ -29,12 +29,15 @@ function typeName(given) {
   if (given?.$ref) return given.$ref.split("/").at(-1);
   const schema = resolve(given);
   if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.enum) return schema.enum.join(" | ");
+  if (schema.enum) return schema.enum.map(String).join(" | ");
   const parts = schema.anyOf ?? schema.oneOf ?? schema.allOf;
   if (parts)
     return [...new Set(parts.map(typeName))].join(schema.allOf ? " & " : " | ");
   const type = [schema.type ?? "any"].flat();
-  if (type.includes("array")) return `${typeName(schema.items)}[]`;
+  if (type.includes("array")) {
+    const item = typeName(schema.items);
+    return item.includes(" ") ? `(${item})[]` : `${item}[]`;
+  }
   return type.join(" | ") + (schema.format ? ` (${schema.format})` : "");
 }
 

@@ -43,8 +43,14 @@ function docsPage(): { html: string; policy: string } {
   return {
     // Functions as replacements: in a string, `$&` and the like would mean something.
     html: asset("docs.html")
-      .replace("/* docs.css */", () => style)
-      .replace("/* docs.js */", () => script),
+      .replace(
+        '<link rel="stylesheet" href="docs.css" />',
+        () => `<style>${style}</style>`,
+      )
+      .replace(
+        '<script src="docs.js"></script>',
+        () => `<script>${script}</script>`,
+      ),
     policy: `default-src 'none'; connect-src 'self'; style-src ${hash(style)}; script-src ${hash(script)}; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   };
 }

@@ -25,15 +25,8 @@ export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
     "PATCH /runs/crons/:cron_id",
     "DELETE /runs/crons/:cron_id",
   ],
-  ["Deleting runs", "DELETE /threads/:thread_id/runs/:run_id"],
-  ["Creating stateless runs in the background", "POST /runs"],
   ["Creating runs in batches", "POST /runs/batch"],
   ["Cancelling many runs at once", "POST /runs/cancel"],
-  [
-    "Joining the stream of a run",
-    "GET /threads/:thread_id/runs/:run_id/stream",
-    "GET /runs/:run_id/stream",
-  ],
   ["The stream of a thread", "GET /threads/:thread_id/stream"],
   [
     "The store over HTTP",

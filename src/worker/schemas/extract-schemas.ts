@@ -1,4 +1,5 @@
-import ts from "typescript";
+import type TS from "typescript";
+import { ts } from "./typescript.ts";
 import type { JsonObject } from "../../lib/json.ts";
 import {
   hashText,
@@ -50,7 +51,7 @@ const NO_SCHEMAS: Schemas = {
 /** Reads the schemas of a graph and its subgraphs from the types in its source. Blocks for as long as the compiler takes. */
 export function extractSchemas(
   params: ExtractParams,
-  cache: Map<string, ts.SourceFile>,
+  cache: Map<string, TS.SourceFile>,
 ): Extraction {
   const { program, configFiles } = openProgram(params.file, cache);
   const checker = program.getTypeChecker();
@@ -71,10 +72,10 @@ export function extractSchemas(
 }
 
 function findExport(
-  program: ts.Program,
-  checker: ts.TypeChecker,
+  program: TS.Program,
+  checker: TS.TypeChecker,
   { file, export_name }: ExtractParams,
-): ts.Symbol | null {
+): TS.Symbol | null {
   const source = program.getSourceFile(file);
   const module = source && checker.getSymbolAtLocation(source);
   if (module === undefined) return null;
@@ -83,7 +84,7 @@ function findExport(
     exports.find((symbol) => symbol.name === export_name) ??
     // `module.exports = graph` is the default export of a CommonJS file.
     (export_name === "default"
-      ? module.exports?.get("export=" as ts.__String)
+      ? module.exports?.get("export=" as TS.__String)
       : undefined);
   if (found === undefined) return null;
   return found.flags & ts.SymbolFlags.Alias
@@ -91,9 +92,9 @@ function findExport(
     : found;
 }
 
-function schemasOf(context: ConvertContext, graph: ts.Type): Schemas {
+function schemasOf(context: ConvertContext, graph: TS.Type): Schemas {
   const types = graphTypes(context.checker, graph);
-  const convert = (type: ts.Type | null) =>
+  const convert = (type: TS.Type | null) =>
     type === null ? null : typeToJsonSchema(context, type);
   return {
     state: convert(types.state),
@@ -105,7 +106,7 @@ function schemasOf(context: ConvertContext, graph: ts.Type): Schemas {
 
 function addSubgraphs(
   context: ConvertContext & { schemas: Record<string, Schemas> },
-  source: ts.Expression,
+  source: TS.Expression,
   path: string[],
 ): void {
   if (path.length >= MAX_NESTING) return;
@@ -117,7 +118,7 @@ function addSubgraphs(
 }
 
 function fingerprintOf(
-  program: ts.Program,
+  program: TS.Program,
   configFiles: Map<string, string | null>,
 ): Fingerprint {
   const files: Fingerprint["files"] = {};
@@ -134,7 +135,7 @@ function fingerprintOf(
 }
 
 /** Only of the project's own files; what packages miss among themselves does not come later. */
-function hasUnresolvedImports(program: ts.Program): boolean {
+function hasUnresolvedImports(program: TS.Program): boolean {
   return program
     .getSourceFiles()
     .filter((file) => !file.fileName.includes("/node_modules/"))
@@ -143,13 +144,13 @@ function hasUnresolvedImports(program: ts.Program): boolean {
     );
 }
 
-const importsOf = (file: ts.SourceFile): ts.StringLiteralLike[] =>
-  (file as ts.SourceFile & { imports?: ts.StringLiteralLike[] }).imports ?? [];
+const importsOf = (file: TS.SourceFile): TS.StringLiteralLike[] =>
+  (file as TS.SourceFile & { imports?: TS.StringLiteralLike[] }).imports ?? [];
 
 function isMissing(
-  program: ts.Program,
-  file: ts.SourceFile,
-  name: ts.StringLiteralLike,
+  program: TS.Program,
+  file: TS.SourceFile,
+  name: TS.StringLiteralLike,
 ): boolean {
   return (
     ts.resolveModuleName(

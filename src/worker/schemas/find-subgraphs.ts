@@ -3,14 +3,15 @@
  * names of its nodes, so this reads the source: from the expression that made
  * the graph back along `.addNode(name, action)` to `new StateGraph(…)`.
  */
-import ts from "typescript";
+import type TS from "typescript";
+import { ts } from "./typescript.ts";
 import { compiledGraphType, isGraphType } from "./graph-types.ts";
 
 export interface FoundSubgraph {
   name: string;
-  type: ts.Type;
+  type: TS.Type;
   /** The expression that made it; its own subgraphs are found from there. */
-  source: ts.Expression;
+  source: TS.Expression;
 }
 
 /** Far more than any code that a person wrote; ends cycles of declarations. */
@@ -18,8 +19,8 @@ const MAX_STEPS = 200;
 
 /** The subgraphs of the graph that `expression` makes, in the order of their nodes. */
 export function findSubgraphs(
-  checker: ts.TypeChecker,
-  expression: ts.Expression,
+  checker: TS.TypeChecker,
+  expression: TS.Expression,
 ): FoundSubgraph[] {
   return addNodeCalls(checker, expression)
     .flatMap(nodesOf)
@@ -31,9 +32,9 @@ export function findSubgraphs(
 
 /** The expression that gives an exported (or any other) name its value. */
 export function sourceOf(
-  checker: ts.TypeChecker,
-  symbol: ts.Symbol,
-): ts.Expression | null {
+  checker: TS.TypeChecker,
+  symbol: TS.Symbol,
+): TS.Expression | null {
   const target =
     symbol.flags & ts.SymbolFlags.Alias
       ? checker.getAliasedSymbol(symbol)
@@ -45,7 +46,7 @@ export function sourceOf(
   return null;
 }
 
-function valueOf(declaration: ts.Declaration): ts.Expression | null {
+function valueOf(declaration: TS.Declaration): TS.Expression | null {
   if (
     ts.isVariableDeclaration(declaration) ||
     ts.isPropertyAssignment(declaration) ||
@@ -59,12 +60,12 @@ function valueOf(declaration: ts.Declaration): ts.Expression | null {
 }
 
 /** What a function returns last: its whole result, if it is an arrow without a body. */
-function returned(node: ts.SignatureDeclaration): ts.Expression | null {
-  const { body } = node as ts.FunctionLikeDeclaration;
+function returned(node: TS.SignatureDeclaration): TS.Expression | null {
+  const { body } = node as TS.FunctionLikeDeclaration;
   if (body === undefined) return null;
   if (!ts.isBlock(body)) return body;
-  let last: ts.Expression | null = null;
-  const visit = (child: ts.Node): void => {
+  let last: TS.Expression | null = null;
+  const visit = (child: TS.Node): void => {
     if (ts.isFunctionLike(child)) return;
     if (ts.isReturnStatement(child)) last = child.expression ?? last;
     ts.forEachChild(child, visit);
@@ -75,12 +76,12 @@ function returned(node: ts.SignatureDeclaration): ts.Expression | null {
 
 /** Every `addNode` call on the builder behind the expression. */
 function addNodeCalls(
-  checker: ts.TypeChecker,
-  expression: ts.Expression,
-): ts.CallExpression[] {
-  const calls: ts.CallExpression[] = [];
-  const seen = new Set<ts.Node>();
-  const walk = (node: ts.Expression | null): void => {
+  checker: TS.TypeChecker,
+  expression: TS.Expression,
+): TS.CallExpression[] {
+  const calls: TS.CallExpression[] = [];
+  const seen = new Set<TS.Node>();
+  const walk = (node: TS.Expression | null): void => {
     if (node === null || seen.has(node) || seen.size > MAX_STEPS) return;
     seen.add(node);
     const bare = unwrapped(node);
@@ -104,7 +105,7 @@ function addNodeCalls(
   return [...new Set(calls)];
 }
 
-function unwrapped(node: ts.Expression): ts.Expression {
+function unwrapped(node: TS.Expression): TS.Expression {
   if (
     ts.isAwaitExpression(node) ||
     ts.isParenthesizedExpression(node) ||
@@ -117,9 +118,9 @@ function unwrapped(node: ts.Expression): ts.Expression {
 }
 
 function memberOf(
-  object: ts.ObjectLiteralExpression,
+  object: TS.ObjectLiteralExpression,
   name: string,
-): ts.Expression | null {
+): TS.Expression | null {
   for (const property of object.properties) {
     if (property.name?.getText() !== name) continue;
     if (ts.isPropertyAssignment(property)) return property.initializer;
@@ -130,13 +131,13 @@ function memberOf(
 
 /** The chains `name.addNode(…).addNode(…)` in the file where the name is declared. */
 function callsOn(
-  checker: ts.TypeChecker,
-  symbol: ts.Symbol,
-): ts.CallExpression[] {
+  checker: TS.TypeChecker,
+  symbol: TS.Symbol,
+): TS.CallExpression[] {
   const file = symbol.declarations?.[0]?.getSourceFile();
   if (file === undefined || file.isDeclarationFile) return [];
-  const calls: ts.CallExpression[] = [];
-  const visit = (node: ts.Node): void => {
+  const calls: TS.CallExpression[] = [];
+  const visit = (node: TS.Node): void => {
     ts.forEachChild(node, visit); // what is inside was called first
     if (!ts.isCallExpression(node)) return;
     const { expression: callee } = node;
@@ -150,7 +151,7 @@ function callsOn(
   return calls;
 }
 
-function receiver(node: ts.Expression): ts.Expression {
+function receiver(node: TS.Expression): TS.Expression {
   const bare = unwrapped(node);
   if (bare !== node) return receiver(bare);
   return ts.isCallExpression(bare) &&
@@ -161,8 +162,8 @@ function receiver(node: ts.Expression): ts.Expression {
 
 /** `addNode("a", action, options)`, `addNode({ a: action })`, `addNode([["a", action, options]])`. */
 function nodesOf(
-  call: ts.CallExpression,
-): { name: string; parts: ts.Expression[] }[] {
+  call: TS.CallExpression,
+): { name: string; parts: TS.Expression[] }[] {
   const [first, ...rest] = call.arguments;
   if (first === undefined) return [];
   if (ts.isStringLiteralLike(first)) return [{ name: first.text, parts: rest }];
@@ -185,11 +186,11 @@ function nodesOf(
 
 /** The first expression, from the outside in, that is a graph: the action, a part of a sequence, an element of `subgraphs`. */
 function firstGraph(
-  checker: ts.TypeChecker,
-  parts: ts.Expression[],
-): { type: ts.Type; source: ts.Expression } | null {
+  checker: TS.TypeChecker,
+  parts: TS.Expression[],
+): { type: TS.Type; source: TS.Expression } | null {
   for (const part of parts) {
-    const queue: ts.Node[] = [part];
+    const queue: TS.Node[] = [part];
     for (const node of queue) {
       if (ts.isExpression(node)) {
         const type = checker.getTypeAtLocation(node);

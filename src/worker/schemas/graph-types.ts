@@ -1,12 +1,12 @@
-import ts from "typescript";
+import type TS from "typescript";
 import { propertyType } from "./type-facts.ts";
 
 /** The types that a compiled graph carries. Null: the graph's type does not say. */
 export interface GraphTypes {
-  state: ts.Type | null;
-  input: ts.Type | null;
-  output: ts.Type | null;
-  context: ts.Type | null;
+  state: TS.Type | null;
+  input: TS.Type | null;
+  output: TS.Type | null;
+  context: TS.Type | null;
 }
 
 /** A promise of a function that returns a wrapped builder … : nobody goes further than this. */
@@ -18,10 +18,10 @@ const MAX_WRAPPINGS = 8;
  * Null when there is none.
  */
 export function compiledGraphType(
-  checker: ts.TypeChecker,
-  exported: ts.Type,
-): ts.Type | null {
-  let type: ts.Type | null = exported;
+  checker: TS.TypeChecker,
+  exported: TS.Type,
+): TS.Type | null {
+  let type: TS.Type | null = exported;
   for (let i = 0; type !== null && i < MAX_WRAPPINGS; i++) {
     type = checker.getAwaitedType(type) ?? type;
     if (isGraphType(checker, type)) return type;
@@ -31,11 +31,11 @@ export function compiledGraphType(
 }
 
 /** By the members that LangGraph declares to carry types: whichever copy or version of it the project has. */
-export const isGraphType = (checker: ts.TypeChecker, type: ts.Type): boolean =>
+export const isGraphType = (checker: TS.TypeChecker, type: TS.Type): boolean =>
   checker.getPropertyOfType(type, "~InputType") !== undefined &&
   checker.getPropertyOfType(type, "lg_is_pregel") !== undefined;
 
-function unwrap(checker: ts.TypeChecker, type: ts.Type): ts.Type | null {
+function unwrap(checker: TS.TypeChecker, type: TS.Type): TS.Type | null {
   const called = type.getCallSignatures().at(-1);
   if (called !== undefined) return checker.getReturnTypeOfSignature(called);
   const compile = propertyType(checker, type, "compile");
@@ -45,8 +45,8 @@ function unwrap(checker: ts.TypeChecker, type: ts.Type): ts.Type | null {
 }
 
 export function graphTypes(
-  checker: ts.TypeChecker,
-  graph: ts.Type,
+  checker: TS.TypeChecker,
+  graph: TS.Type,
 ): GraphTypes {
   return {
     state: propertyType(checker, graph, "~RunOutput"),
@@ -57,7 +57,7 @@ export function graphTypes(
 }
 
 /** `context` of what `invoke` takes; null when the graph declares none, where it is a record of anything. */
-function contextType(checker: ts.TypeChecker, graph: ts.Type): ts.Type | null {
+function contextType(checker: TS.TypeChecker, graph: TS.Type): TS.Type | null {
   const invoke = propertyType(checker, graph, "invoke")?.getCallSignatures()[0];
   const parameter = invoke?.parameters[1];
   if (parameter === undefined) return null;

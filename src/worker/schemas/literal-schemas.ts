@@ -1,9 +1,10 @@
-import ts from "typescript";
+import type TS from "typescript";
+import { ts } from "./typescript.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 import { hasFlag, membersOf } from "./type-facts.ts";
 
 /** The schema of a literal, of an enum, or of a union of nothing but those; null for any other type. */
-export function literalsOf(type: ts.Type): JsonObject | null {
+export function literalsOf(type: TS.Type): JsonObject | null {
   const values: Json[] = [];
   for (const member of membersOf(type)) {
     const value = literalValue(member);
@@ -14,7 +15,7 @@ export function literalsOf(type: ts.Type): JsonObject | null {
 }
 
 /** One schema, at most two, for many literals. */
-export const mergeLiterals = (types: ts.Type[]): JsonObject[] =>
+export const mergeLiterals = (types: TS.Type[]): JsonObject[] =>
   enumOf(types.flatMap(membersOf).map((type) => literalValue(type) ?? null));
 
 function enumOf(values: Json[]): JsonObject[] {
@@ -37,12 +38,12 @@ function enumOf(values: Json[]): JsonObject[] {
 const jsonTypeOf = (value: Json): string =>
   value === null ? "null" : typeof value;
 
-function literalValue(type: ts.Type): Json | undefined {
+function literalValue(type: TS.Type): Json | undefined {
   if (type.isStringLiteral() || type.isNumberLiteral()) return type.value;
   if (hasFlag(type, ts.TypeFlags.Null)) return null;
   if (hasFlag(type, ts.TypeFlags.BooleanLiteral))
     return (
-      (type as ts.Type & { intrinsicName: string }).intrinsicName === "true"
+      (type as TS.Type & { intrinsicName: string }).intrinsicName === "true"
     );
   return undefined;
 }

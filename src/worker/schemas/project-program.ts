@@ -1,14 +1,15 @@
 import { dirname } from "node:path";
-import ts from "typescript";
+import type TS from "typescript";
+import { ts } from "./typescript.ts";
 
 export interface ProjectProgram {
-  program: ts.Program;
+  program: TS.Program;
   /** The tsconfig.json and what it extends by absolute path; null: looked for, and not there. */
   configFiles: Map<string, string | null>;
 }
 
 /** What a project without a tsconfig.json gets: the settings of a current Node project. */
-const DEFAULTS: ts.CompilerOptions = {
+const DEFAULTS: TS.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,
   module: ts.ModuleKind.NodeNext,
   moduleResolution: ts.ModuleResolutionKind.NodeNext,
@@ -16,7 +17,7 @@ const DEFAULTS: ts.CompilerOptions = {
 };
 
 /** We only ask for types: nothing is written, nothing is reported. */
-const OVERRIDES: ts.CompilerOptions = {
+const OVERRIDES: TS.CompilerOptions = {
   noEmit: true,
   composite: false,
   incremental: false,
@@ -31,19 +32,19 @@ const OVERRIDES: ts.CompilerOptions = {
 /** The program of one file and all that it imports. `cache` holds parsed files from one call to the next. */
 export function openProgram(
   file: string,
-  cache: Map<string, ts.SourceFile>,
+  cache: Map<string, TS.SourceFile>,
 ): ProjectProgram {
   const config = readConfig(file);
   const options = resolvable({ ...config.options, ...OVERRIDES });
   const host = ts.createCompilerHost(options, true);
   const settings = JSON.stringify(options); // they decide how a file is read
   const parse = host.getSourceFile.bind(host);
-  host.getSourceFile = (name, languageVersion, ...rest) => {
+  host.getSourceFile = (name, target, ...rest) => {
     // Packages do not change while a worker lives; the user's files may.
-    if (!name.includes("/node_modules/"))
-      return parse(name, languageVersion, ...rest);
+    if (!name.includes("/node_modules/")) return parse(name, target, ...rest);
     const key = `${name} ${settings}`;
-    const source = cache.get(key) ?? parse(name, languageVersion, ...rest);
+    const source =
+      cache.get(key) ?? parse(name, withoutComments(target), ...rest);
     if (source !== undefined) cache.set(key, source);
     return source;
   };
@@ -54,8 +55,16 @@ export function openProgram(
   };
 }
 
+/** The comments of packages are half of their text, and nobody reads them here. */
+const withoutComments = (
+  target: TS.ScriptTarget | TS.CreateSourceFileOptions,
+): TS.CreateSourceFileOptions => ({
+  ...(typeof target === "object" ? target : { languageVersion: target }),
+  jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
+});
+
 interface Config {
-  options: ts.CompilerOptions;
+  options: TS.CompilerOptions;
   /** The project's `.d.ts` files, which declare what is global. */
   declarations: string[];
   files: Map<string, string | null>;
@@ -69,7 +78,7 @@ function readConfig(file: string): Config {
     return exists;
   });
   if (path === undefined) return { options: DEFAULTS, declarations: [], files };
-  const host: ts.ParseConfigHost = {
+  const host: TS.ParseConfigHost = {
     ...ts.sys,
     readFile: (name) => {
       const text = ts.sys.readFile(name);
@@ -97,7 +106,7 @@ function readConfig(file: string): Config {
 }
 
 /** The older ways to resolve modules do not know `exports` of a package.json, on which the packages of LangGraph rely. */
-function resolvable(options: ts.CompilerOptions): ts.CompilerOptions {
+function resolvable(options: TS.CompilerOptions): TS.CompilerOptions {
   const usable = [
     ts.ModuleResolutionKind.Node16,
     ts.ModuleResolutionKind.NodeNext,

@@ -1,5 +1,6 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { deferred } from "../../lib/deferred.ts";
 import type { ExtractParams, Extraction } from "./extract-schemas.ts";
 
 export type ThreadAnswer =
@@ -60,34 +61,23 @@ function ask(
   params: ExtractParams,
   timeoutMs: number,
 ): Promise<ThreadAnswer> {
-  return new Promise<ThreadAnswer>((resolve, reject) => {
-    const end = () => {
-      clearTimeout(timer);
-      thread.removeAllListeners();
-      thread.unref(); // an idle compiler keeps no process alive
-    };
-    const fail = (cause: Error) => {
-      end();
-      reject(cause);
-    };
-    const timer = setTimeout(
-      () =>
-        fail(
-          new Error(
-            `the compiler took longer than ${timeoutMs} ms; raise LANGGRAPH_SCHEMA_RESOLVE_TIMEOUT_MS`,
-          ),
-        ),
-      timeoutMs,
-    );
-    thread.ref();
-    thread.once("message", (answer: ThreadAnswer) => {
-      end();
-      resolve(answer);
-    });
-    thread.once("error", fail);
-    thread.once("exit", (code) =>
-      fail(new Error(`the compiler ended with exit code ${code}`)),
-    );
-    thread.postMessage(params);
+  const answer = deferred<ThreadAnswer>();
+  const onExit = (code: number) =>
+    answer.reject(new Error(`the compiler ended with exit code ${code}`));
+  const tooLong = new Error(
+    `the compiler took longer than ${timeoutMs} ms; raise LANGGRAPH_SCHEMA_RESOLVE_TIMEOUT_MS`,
+  );
+  const timer = setTimeout(() => answer.reject(tooLong), timeoutMs);
+  thread.once("message", answer.resolve);
+  thread.once("error", answer.reject);
+  thread.once("exit", onExit);
+  thread.ref();
+  thread.postMessage(params);
+  return answer.promise.finally(() => {
+    clearTimeout(timer);
+    thread.off("message", answer.resolve);
+    thread.off("error", answer.reject);
+    thread.off("exit", onExit);
+    thread.unref(); // an idle compiler keeps no process alive
   });
 }

@@ -1,5 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import type ts from "typescript";
+import type TS from "typescript";
 import { extractSchemas, type ExtractParams } from "./extract-schemas.ts";
 import type { ThreadAnswer } from "./schema-compiler.ts";
 
@@ -9,7 +9,7 @@ import type { ThreadAnswer } from "./schema-compiler.ts";
  * own can be stopped in the middle of it.
  */
 
-const parsedFiles = new Map<string, ts.SourceFile>();
+const parsedFiles = new Map<string, TS.SourceFile>();
 
 function answer(params: ExtractParams): ThreadAnswer {
   try {

@@ -7,7 +7,8 @@
  * What has no counterpart becomes `{}`, which allows anything: a schema that
  * is too wide is of use, one that is missing is not.
  */
-import ts from "typescript";
+import type TS from "typescript";
+import { ts } from "./typescript.ts";
 import type { JsonObject } from "../../lib/json.ts";
 import { DRAFT_07 } from "./json-schema-draft.ts";
 import { anyOf, literalsOf, mergeLiterals } from "./literal-schemas.ts";
@@ -38,14 +39,14 @@ const MAX_DEFINITIONS = 200;
 const MAX_NAME_LENGTH = 60;
 
 export interface ConvertContext {
-  program: ts.Program;
-  checker: ts.TypeChecker;
+  program: TS.Program;
+  checker: TS.TypeChecker;
 }
 
 /** A complete schema document, or null when the type says nothing (`any`, `unknown`, `never`). */
 export function typeToJsonSchema(
   context: ConvertContext,
-  type: ts.Type,
+  type: TS.Type,
 ): JsonObject | null {
   const nothing = ts.TypeFlags.Any | ts.TypeFlags.Unknown | ts.TypeFlags.Never;
   if (hasFlag(type, nothing)) return null;
@@ -63,11 +64,11 @@ export function typeToJsonSchema(
 class Converter {
   readonly definitions = new Map<string, JsonObject>();
   readonly #context: ConvertContext;
-  readonly #checker: ts.TypeChecker;
+  readonly #checker: TS.TypeChecker;
   /** Where each named or recursive type is defined. */
-  readonly #names = new Map<ts.Type, string>();
+  readonly #names = new Map<TS.Type, string>();
   /** The types we are inside of. */
-  readonly #open: ts.Type[] = [];
+  readonly #open: TS.Type[] = [];
 
   constructor(context: ConvertContext) {
     this.#context = context;
@@ -75,7 +76,7 @@ class Converter {
   }
 
   /** The document's own schema stands at its top, whatever the type is called. */
-  root(type: ts.Type): JsonObject {
+  root(type: TS.Type): JsonObject {
     const schema = isMessageList(this.#checker, type)
       ? this.#messages()
       : this.#inside(type, () => this.#structure(type));
@@ -84,7 +85,7 @@ class Converter {
     return schema;
   }
 
-  #convert(type: ts.Type): JsonObject {
+  #convert(type: TS.Type): JsonObject {
     const simple = simpleSchema(type) ?? this.#platformSchema(type);
     if (simple !== null) return simple;
     if (isMessageList(this.#checker, type)) return this.#messages();
@@ -100,7 +101,7 @@ class Converter {
   }
 
   /** A type without a name; only when it turns out to contain itself does it get one. */
-  #inPlace(type: ts.Type): JsonObject {
+  #inPlace(type: TS.Type): JsonObject {
     const schema = this.#inside(type, () => this.#structure(type));
     const name = this.#names.get(type);
     if (name === undefined) return schema;
@@ -108,7 +109,7 @@ class Converter {
     return refTo(name);
   }
 
-  #define(type: ts.Type): JsonObject {
+  #define(type: TS.Type): JsonObject {
     if (this.definitions.size >= MAX_DEFINITIONS) return {};
     const name = this.#nameFor(type);
     this.definitions.set(name, {}); // keeps its place in the order of first mention
@@ -119,7 +120,7 @@ class Converter {
     return refTo(name);
   }
 
-  #inside(type: ts.Type, convert: () => JsonObject): JsonObject {
+  #inside(type: TS.Type, convert: () => JsonObject): JsonObject {
     this.#open.push(type);
     try {
       return convert();
@@ -129,16 +130,16 @@ class Converter {
   }
 
   /** Literals, enums, arrays and tuples read better where they are used. */
-  #definable(type: ts.Type): boolean {
+  #definable(type: TS.Type): boolean {
     if (this.#isList(type) || literalsOf(type) !== null) return false;
     return isNamedByAuthor(this.#context.program, type);
   }
 
-  #isList(type: ts.Type): boolean {
+  #isList(type: TS.Type): boolean {
     return this.#checker.isArrayType(type) || this.#checker.isTupleType(type);
   }
 
-  #nameFor(type: ts.Type): string {
+  #nameFor(type: TS.Type): string {
     const existing = this.#names.get(type);
     if (existing !== undefined) return existing;
     const wanted = this.#wantedName(type);
@@ -149,7 +150,7 @@ class Converter {
     return name;
   }
 
-  #wantedName(type: ts.Type): string {
+  #wantedName(type: TS.Type): string {
     if (nameOf(type) === null) return "Recursive";
     // Without the alias flag the name of `Box<string>` would be its body.
     const text = this.#checker
@@ -163,13 +164,13 @@ class Converter {
     return text.slice(0, MAX_NAME_LENGTH) || "Type";
   }
 
-  #structure(type: ts.Type): JsonObject {
+  #structure(type: TS.Type): JsonObject {
     if (type.isUnion()) return this.#union(type);
     const element = elementOf(this.#checker, type);
     if (element !== null)
       return { type: "array", items: this.#convert(element) };
     if (this.#checker.isTupleType(type))
-      return this.#tuple(type as ts.TypeReference);
+      return this.#tuple(type as TS.TypeReference);
     if (type.isIntersection()) {
       // A branded primitive (`string & {__brand: …}`) travels as the primitive.
       const primitive = type.types.map(simpleSchema).find(isTyped);
@@ -181,11 +182,11 @@ class Converter {
     return bound === undefined || bound === type ? {} : this.#convert(bound);
   }
 
-  #union(type: ts.UnionType): JsonObject {
+  #union(type: TS.UnionType): JsonObject {
     const literals = literalsOf(type);
     if (literals !== null) return literals;
     const members = type.types.filter((m) => !isAbsent(m) && !isOverwrite(m));
-    const isLiteral = (member: ts.Type) => literalsOf(member) !== null;
+    const isLiteral = (member: TS.Type) => literalsOf(member) !== null;
     const merged = mergeLiterals(members.filter(isLiteral));
     const others = members
       .filter((member) => !isLiteral(member))
@@ -193,8 +194,8 @@ class Converter {
     return anyOf([...others, ...merged]);
   }
 
-  #tuple(type: ts.TypeReference): JsonObject {
-    const { elementFlags } = type.target as ts.TupleType;
+  #tuple(type: TS.TypeReference): JsonObject {
+    const { elementFlags } = type.target as TS.TupleType;
     const args = this.#checker.getTypeArguments(type);
     const fixed = args.filter((_, i) => !isRest(elementFlags[i]));
     const rest = args.find((_, i) => isRest(elementFlags[i]));
@@ -211,7 +212,7 @@ class Converter {
     };
   }
 
-  #object(type: ts.Type): JsonObject {
+  #object(type: TS.Type): JsonObject {
     const asJson = this.#toJson(type);
     if (asJson !== null) return this.#convert(asJson);
     if (type.getCallSignatures().length > 0) return {};
@@ -234,7 +235,7 @@ class Converter {
 
   /** Null for what JSON does not carry: methods, symbols, what a class hides. */
   #property(
-    symbol: ts.Symbol,
+    symbol: TS.Symbol,
   ): { schema: JsonObject; isOptional: boolean } | null {
     if (symbol.name.startsWith("__@") || symbol.name.startsWith("__#"))
       return null;
@@ -259,7 +260,7 @@ class Converter {
   }
 
   /** Without `undefined`, and without what only LangGraph itself writes. */
-  #present(type: ts.Type): ts.Type {
+  #present(type: TS.Type): TS.Type {
     const members = membersOf(type).filter((member) => !isAbsent(member));
     const plain = members.filter((member) => !isOverwrite(member));
     if (plain.length === 1 && plain[0] !== undefined) return plain[0];
@@ -268,7 +269,7 @@ class Converter {
     return keep ? type : this.#checker.getNonNullableType(type);
   }
 
-  #indexed(type: ts.Type): JsonObject | null {
+  #indexed(type: TS.Type): JsonObject | null {
     const info =
       this.#checker.getIndexInfoOfType(type, ts.IndexKind.String) ??
       this.#checker.getIndexInfoOfType(type, ts.IndexKind.Number);
@@ -277,7 +278,7 @@ class Converter {
   }
 
   /** What `toJSON()` returns, when the type has one. */
-  #toJson(type: ts.Type): ts.Type | null {
+  #toJson(type: TS.Type): TS.Type | null {
     const method = propertyType(this.#checker, type, "toJSON");
     const signature = method?.getCallSignatures()[0];
     if (signature === undefined) return null;
@@ -286,7 +287,7 @@ class Converter {
   }
 
   /** Classes of the platform are known by name or are not data. */
-  #platformSchema(type: ts.Type): JsonObject | null {
+  #platformSchema(type: TS.Type): JsonObject | null {
     if (!isPlatformType(this.#context.program, type)) return null;
     if (this.#isList(type)) return null;
     switch (type.symbol.name) {
@@ -329,13 +330,13 @@ function describe(schema: JsonObject, description: string): JsonObject {
     : { ...schema, description };
 }
 
-const isRest = (flag: ts.ElementFlags | undefined): boolean =>
+const isRest = (flag: TS.ElementFlags | undefined): boolean =>
   flag !== undefined && (flag & ts.ElementFlags.Variable) !== 0;
 
 const isTyped = (schema: JsonObject | null): schema is JsonObject =>
   schema !== null && "type" in schema;
 
-function simpleSchema(type: ts.Type): JsonObject | null {
+function simpleSchema(type: TS.Type): JsonObject | null {
   const { flags } = type;
   const F = ts.TypeFlags;
   const literals = literalsOf(type);

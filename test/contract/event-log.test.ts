@@ -1,0 +1,162 @@
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RunEvent } from "../../src/model/run-event.ts";
+import { CHANNELS } from "../../src/storage/channels.ts";
+import { insertSegment } from "../../src/storage/event-segments.ts";
+import { getRunEnd, type ClaimedRun } from "../../src/storage/run-queue.ts";
+import { EventLog, type Produced } from "../../src/stream/event-log.ts";
+import { follow } from "../../src/stream/follow.ts";
+import {
+  drivers,
+  openTestDatabase,
+  type TestDatabase,
+} from "../support/databases.ts";
+import { openRunQueue, type RunQueue } from "../support/run-queue.ts";
+
+const log = pino({ level: "silent" });
+const END: Produced = ["end", "{}"];
+const values = (count: number, from = 0): Produced[] =>
+  Array.from({ length: count }, (_, index) => [
+    "values",
+    JSON.stringify({ n: from + index }),
+  ]);
+
+describe.each(drivers())("the event log on $name", (driver) => {
+  let opened: TestDatabase;
+  let queue: RunQueue;
+  let owner: string;
+
+  beforeAll(async () => {
+    opened = await openTestDatabase(driver);
+    queue = await openRunQueue(opened.database);
+    owner = await queue.instance();
+  });
+
+  afterAll(() => opened.close());
+
+  async function startRun(): Promise<{ events: EventLog; run: ClaimedRun }> {
+    const thread = await queue.thread();
+    await queue.enqueue(thread);
+    const run = (await queue.claim(owner, 100)).find(
+      (claimed) => claimed.thread_id === thread,
+    )!;
+    const events = new EventLog({ database: opened.database, log });
+    events.open(run, 1);
+    return { events, run };
+  }
+
+  function reader(
+    events: EventLog,
+    run: ClaimedRun,
+    after = -1,
+  ): AsyncGenerator<RunEvent> {
+    return follow(
+      { database: opened.database, events },
+      {
+        thread_id: run.thread_id,
+        run_id: run.run_id,
+        after,
+        signal: AbortSignal.timeout(20_000),
+        hasEnded: async () =>
+          (await getRunEnd(opened.database, run.run_id)) !== null,
+      },
+    );
+  }
+
+  async function collect(source: AsyncGenerator<RunEvent>): Promise<number[]> {
+    const seqs: number[] = [];
+    for await (const { seq } of source) seqs.push(seq);
+    return seqs;
+  }
+
+  /** As the dispatcher ends a run. */
+  async function end(events: EventLog, run: ClaimedRun): Promise<void> {
+    const segment = await events.take(run, [END]);
+    await opened.database.transaction((tx) => insertSegment(tx, segment!));
+    await queue.finish(run);
+    events.close(run, [END]);
+    opened.database.notify(CHANNELS.finished, run.run_id);
+  }
+
+  const upTo = (last: number) =>
+    Array.from({ length: last }, (_, index) => index + 1);
+
+  it("shows every reader every event once, whenever it comes", async () => {
+    const { events, run } = await startRun();
+    const readers = [collect(reader(events, run))];
+    for (let batch = 0; batch < 20; batch += 1) {
+      events.append(run, values(10));
+      if (batch % 5 === 0) {
+        await events.flushed();
+        readers.push(collect(reader(events, run)));
+      }
+      if (batch % 7 === 0) await new Promise(setImmediate);
+    }
+    await end(events, run);
+    readers.push(collect(reader(events, run))); // after the end
+    for (const seqs of await Promise.all(readers))
+      expect(seqs).toEqual(upTo(201));
+  });
+
+  it("goes on after a cursor, exclusively", async () => {
+    const { events, run } = await startRun();
+    events.append(run, values(50));
+    const late = collect(reader(events, run, 30));
+    await end(events, run);
+    expect(await late).toEqual(upTo(51).slice(30));
+    expect(await collect(reader(events, run, 51))).toEqual([]);
+  });
+
+  it("bounds the memory of a reader that does not read, and still shows it everything", async () => {
+    const { events, run } = await startRun();
+    const slow = reader(events, run);
+    events.append(run, values(1));
+    const seqs = [(await slow.next()).value!.seq];
+    for (let batch = 0; batch < 30; batch += 1) {
+      const room = events.append(run, values(100, batch * 100));
+      await room;
+      await new Promise(setImmediate);
+    }
+    await end(events, run);
+    for await (const { seq } of slow) seqs.push(seq);
+    expect(seqs).toEqual(upTo(3002));
+  });
+
+  it("stores nothing for an attempt that has lost its lease", async () => {
+    const { events, run } = await startRun();
+    await queue.finish(run);
+    events.append(run, values(5));
+    await events.flushed();
+    const stored = await events.list({
+      thread_id: run.thread_id,
+      run_id: run.run_id,
+      after: -1,
+      segments: 10,
+    });
+    expect(stored).toEqual([]);
+  });
+
+  it("drops events of an attempt that is not the open one", async () => {
+    const { events, run } = await startRun();
+    events.append({ run_id: run.run_id, attempt: run.attempt + 1 }, values(5));
+    await events.flushed();
+    expect(await events.take(run, [])).toMatchObject({
+      events: [],
+      first_seq: 1,
+    });
+  });
+
+  it("keeps line breaks and tabs of the data apart from its own", async () => {
+    const { events, run } = await startRun();
+    const data = JSON.stringify({ text: "a\tb\nc\r\n\u2028" });
+    events.append(run, [["values|node:1", data]]);
+    await end(events, run);
+    const [event] = await events.list({
+      thread_id: run.thread_id,
+      run_id: run.run_id,
+      after: 0,
+      segments: 10,
+    });
+    expect(event).toMatchObject({ seq: 1, event: "values|node:1", data });
+  });
+});

@@ -1,0 +1,540 @@
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  test,
+} from "vitest";
+import type { App } from "../../src/http/deps.ts";
+import type { JsonObject } from "../../src/lib/json.ts";
+import { uuid7 } from "../../src/lib/uuid.ts";
+import { badRequest, invalid, notFound } from "../../src/model/errors.ts";
+import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { send, testApp, type Answer } from "../support/http.ts";
+import {
+  giveValues,
+  noWorkers,
+  stagedUpdate,
+  workersThatAnswer,
+} from "../support/threads.ts";
+
+let db: TestDatabase;
+let app: App;
+beforeAll(async () => void (db = await openTestDatabase()));
+afterAll(() => db.close());
+beforeEach(() => {
+  db.database.script("delete from threads");
+  app = testApp(db.database, noWorkers);
+});
+
+const post = (path: string, body?: unknown) => send(app, ["POST", path], body);
+const get = (path: string) => send(app, ["GET", path]);
+const make = async (
+  body: object = {},
+): Promise<JsonObject & { thread_id: string }> =>
+  (await post("/threads", body)).body as JsonObject & { thread_id: string };
+
+const refusal = (answer: Answer) => [
+  answer.status,
+  (answer.body as JsonObject)["detail"],
+];
+const fields = (answer: Answer) =>
+  ((answer.body as JsonObject)["errors"] as { field: string }[]).map(
+    (error) => error.field,
+  );
+
+describe("POST /threads", () => {
+  test("without a body creates an empty thread", async () => {
+    for (const body of [undefined, "", "{}", "null"].slice(0, 3)) {
+      const { status, body: thread } = await post("/threads", body);
+      expect(status).toBe(200);
+      expect(thread).toMatchObject({
+        metadata: {},
+        config: {},
+        status: "idle",
+        values: null,
+        interrupts: {},
+        error: null,
+      });
+    }
+  });
+
+  test("takes null for absent and ignores unknown keys", async () => {
+    const { status, body } = await post("/threads", {
+      thread_id: null,
+      metadata: null,
+      if_exists: null,
+      ttl: null,
+      supersteps: null,
+      graph_id: "ignored",
+    });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ metadata: {} });
+  });
+
+  test("with a taken id is 409, with do_nothing the thread that is there", async () => {
+    const thread = await make({ metadata: { a: 1 } });
+    const { thread_id } = thread;
+    expect(refusal(await post("/threads", { thread_id }))).toEqual([
+      409,
+      "Thread already exists",
+    ]);
+    const again = await post("/threads", {
+      thread_id,
+      if_exists: "do_nothing",
+      metadata: { a: 2 },
+    });
+    expect(again).toMatchObject({ status: 200, body: thread });
+  });
+
+  test.each([
+    ["thread_id", { thread_id: "abc" }],
+    ["thread_id", { thread_id: 7 }],
+    ["metadata", { metadata: [] }],
+    ["metadata", { metadata: "x" }],
+    ["if_exists", { if_exists: "maybe" }],
+    ["ttl.ttl", { ttl: -1 }],
+    ["ttl.ttl", { ttl: 0 }],
+    ["ttl.ttl", { ttl: 1e300 }],
+    ["ttl.ttl", { ttl: { strategy: "delete" } }],
+    ["ttl.strategy", { ttl: { ttl: 1, strategy: "later" } }],
+    ["ttl", { ttl: "5" }],
+    ["supersteps", { supersteps: {} }],
+    ["supersteps[0].updates", { supersteps: [{}] }],
+    ["supersteps[0].updates", { supersteps: [{ updates: [] }] }],
+    [
+      "supersteps[0].updates[1].as_node",
+      { supersteps: [{ updates: [{ as_node: "a" }, {}] }] },
+    ],
+    [
+      "supersteps[0].updates[0].as_node",
+      { supersteps: [{ updates: [{ as_node: "" }] }] },
+    ],
+    [
+      "supersteps[0].updates[0].values",
+      { supersteps: [{ updates: [{ as_node: "a", values: 1 }] }] },
+    ],
+    [
+      "supersteps[0].updates[0].command",
+      { supersteps: [{ updates: [{ as_node: "a", command: [] }] }] },
+    ],
+  ])("names the field %s of a wrong body", async (field, body) => {
+    const answer = await post("/threads", body);
+    expect(answer.status).toBe(422);
+    expect(fields(answer)).toEqual([field]);
+    expect(refusal(answer)[1]).toMatch(
+      new RegExp(`^${field.replaceAll(/[.[\]]/g, "\\$&")}: `),
+    );
+  });
+
+  test.each(["[]", "7", '"text"', "null", "{", "\u0000"])(
+    "a body of %j is 422",
+    async (body) => {
+      expect((await post("/threads", body)).status).toBe(422);
+    },
+  );
+
+  test("metadata that is nested too deep is 422", async () => {
+    const deep = `${'{"a":'.repeat(505)}1${"}".repeat(505)}`;
+    expect(fields(await post("/threads", `{"metadata":${deep}}`))).toEqual([
+      "metadata",
+    ]);
+    const abyss = `{"metadata":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
+    expect((await post("/threads", abyss)).status).toBe(422);
+  });
+
+  test("NUL, quotes, percent signs and prototype keys are data", async () => {
+    const metadata = `{"__proto__":{"x":1},"constructor":"c","it's":"100%","":[null]}`;
+    const { body } = await post("/threads", `{"metadata":${metadata}}`);
+    expect(JSON.stringify((body as JsonObject)["metadata"])).toBe(metadata);
+    const nul = await post("/threads", '{"metadata":{"a\\u0000":"\\u0000"}}');
+    expect(nul.body).toMatchObject({ metadata: { "a\ufffd": "\ufffd" } });
+  });
+
+  test("with supersteps answers the thread with its values", async () => {
+    const thread_id = uuid7();
+    app = testApp(
+      db.database,
+      workersThatAnswer(() => stagedUpdate(thread_id)),
+    );
+    const { status, body } = await post("/threads", {
+      thread_id,
+      metadata: { graph_id: "g" },
+      supersteps: [
+        { updates: [{ as_node: "__input__", values: { topic: "tea" } }] },
+      ],
+    });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      thread_id,
+      values: { topic: "tea" },
+      status: "idle",
+    });
+  });
+
+  test.each([
+    [422, invalid("supersteps[0].updates[0]", "there is no node x")],
+    [404, notFound('Graph "g" not found')],
+    [400, badRequest("no")],
+  ])(
+    "with supersteps that fail is %i with the reason, and leaves no thread",
+    async (status, error) => {
+      const thread_id = uuid7();
+      app = testApp(
+        db.database,
+        workersThatAnswer(() => Promise.reject(error)),
+      );
+      const supersteps = [{ updates: [{ as_node: "x" }] }];
+      const answer = await post("/threads", {
+        thread_id,
+        metadata: { graph_id: "g" },
+        supersteps,
+      });
+      expect(refusal(answer)).toEqual([status, error.message]);
+      expect((await get(`/threads/${thread_id}`)).status).toBe(404);
+    },
+  );
+
+  test("with supersteps and no graph is 400", async () => {
+    const thread_id = uuid7();
+    const supersteps = [{ updates: [{ as_node: "x" }] }];
+    expect(refusal(await post("/threads", { thread_id, supersteps }))).toEqual([
+      400,
+      `Thread ${thread_id} has no graph ID`,
+    ]);
+  });
+});
+
+describe("GET /threads/{thread_id}", () => {
+  test("shows the time to live when it is asked for, in any spelling of a list", async () => {
+    const thread = await make({ ttl: { ttl: 5, strategy: "keep_latest" } });
+    const path = `/threads/${thread.thread_id}`;
+    expect((await get(path)).body).toEqual(thread);
+    expect(thread).not.toHaveProperty("ttl");
+    for (const query of [
+      "include=ttl",
+      "include=x,ttl",
+      "include=x&include=ttl",
+      "include=%5B%22ttl%22%5D",
+    ])
+      expect((await get(`${path}?${query}`)).body).toEqual({
+        ...thread,
+        ttl: {
+          strategy: "keep_latest",
+          ttl_minutes: 5,
+          expires_at: new Date(
+            Date.parse(String(thread["updated_at"])) + 300_000,
+          ).toISOString(),
+        },
+      });
+    for (const query of ["include=", "include=other", "other=ttl"])
+      expect((await get(`${path}?${query}`)).body).toEqual(thread);
+  });
+
+  test("unknown is 404, no UUID is 422", async () => {
+    const id = uuid7();
+    expect(refusal(await get(`/threads/${id}`))).toEqual([
+      404,
+      `Thread with ID ${id} not found`,
+    ]);
+    for (const bad of [
+      "abc",
+      "00000000-0000-0000-0000-00000000000g",
+      `${id}x`,
+      "%00",
+      "'--",
+    ])
+      expect(fields(await get(`/threads/${bad}`))).toEqual(["thread_id"]);
+    expect(
+      (await get("/threads/00000000-0000-0000-0000-000000000000")).status,
+    ).toBe(404);
+  });
+
+  test("an id in capitals is the same thread", async () => {
+    const { thread_id } = await make();
+    const { body } = await get(`/threads/${thread_id.toUpperCase()}`);
+    expect(body).toMatchObject({ thread_id });
+  });
+});
+
+describe("PATCH /threads/{thread_id}", () => {
+  test("merges metadata and answers the thread", async () => {
+    const { thread_id } = await make({ metadata: { a: 1, b: { c: 1 } } });
+    const patched = await send(app, ["PATCH", `/threads/${thread_id}`], {
+      metadata: { b: { d: 2 } },
+      ttl: 60,
+    });
+    expect(patched.status).toBe(200);
+    expect(patched.body).toMatchObject({ metadata: { a: 1, b: { d: 2 } } });
+    const { body } = await get(`/threads/${thread_id}?include=ttl`);
+    expect(body).toMatchObject({
+      ttl: { strategy: "delete", ttl_minutes: 60 },
+    });
+  });
+
+  test.each([
+    "return=minimal",
+    "respond-async, return=minimal",
+    'Return="minimal"; x=1',
+  ])("with Prefer: %s answers 204 without a body", async (prefer) => {
+    const { thread_id } = await make();
+    const route = ["PATCH", `/threads/${thread_id}`] as const;
+    const answer = await send(
+      app,
+      route,
+      { metadata: { a: 1 } },
+      { Prefer: prefer },
+    );
+    expect(answer).toMatchObject({ status: 204, body: "" });
+    expect((await get(`/threads/${thread_id}`)).body).toMatchObject({
+      metadata: { a: 1 },
+    });
+    for (const other of [
+      "return=representation",
+      "xreturn=minimal",
+      "return=minimalist",
+    ])
+      expect((await send(app, route, {}, { Prefer: other })).status).toBe(200);
+  });
+
+  test("unknown is 404, wrong is 422 and changes nothing", async () => {
+    const missing = await send(app, ["PATCH", `/threads/${uuid7()}`], {
+      metadata: {},
+    });
+    expect(refusal(missing)).toEqual([404, "Thread not found"]);
+    const { thread_id } = await make({ metadata: { a: 1 } });
+    for (const body of [{ metadata: { a: 2 }, ttl: "x" }, { metadata: 1 }])
+      expect(
+        (await send(app, ["PATCH", `/threads/${thread_id}`], body)).status,
+      ).toBe(422);
+    expect((await get(`/threads/${thread_id}`)).body).toMatchObject({
+      metadata: { a: 1 },
+    });
+  });
+});
+
+test("PATCH /threads/{thread_id}/state merges metadata and answers 204", async () => {
+  const { thread_id } = await make({ metadata: { a: 1 } });
+  const route = ["PATCH", `/threads/${thread_id}/state`] as const;
+  expect(await send(app, route, { metadata: { b: 2 } })).toMatchObject({
+    status: 204,
+    body: "",
+  });
+  expect((await get(`/threads/${thread_id}`)).body).toMatchObject({
+    metadata: { a: 1, b: 2 },
+  });
+  expect((await send(app, route, { metadata: [] })).status).toBe(422);
+  expect(
+    (await send(app, ["PATCH", `/threads/${uuid7()}/state`], {})).status,
+  ).toBe(404);
+});
+
+test("DELETE /threads/{thread_id} answers 204, then 404", async () => {
+  const { thread_id } = await make();
+  const route = ["DELETE", `/threads/${thread_id}`] as const;
+  expect(await send(app, route)).toMatchObject({ status: 204, body: "" });
+  expect(refusal(await send(app, route))).toEqual([
+    404,
+    `Thread with ID ${thread_id} not found`,
+  ]);
+  expect((await send(app, ["DELETE", "/threads/x"])).status).toBe(422);
+});
+
+test("POST /threads/{thread_id}/copy answers the copy; 409 when there is nothing to copy", async () => {
+  const { thread_id } = await make({ metadata: { a: 1 } });
+  await giveValues(db.database, thread_id, { x: 1 });
+  const { status, body } = await post(`/threads/${thread_id}/copy`);
+  const copy = body as JsonObject;
+  expect(status).toBe(200);
+  expect(copy).toMatchObject({
+    metadata: { a: 1, thread_id: copy["thread_id"] },
+    values: { x: 1 },
+  });
+  expect(copy["thread_id"]).not.toBe(thread_id);
+  expect(refusal(await post(`/threads/${uuid7()}/copy`))).toEqual([
+    409,
+    "Thread not found",
+  ]);
+});
+
+test("GET /threads/{thread_id}/storage reports sizes", async () => {
+  const { thread_id } = await make();
+  const nothing = { count: 0, bytes: 0 };
+  expect((await get(`/threads/${thread_id}/storage`)).body).toEqual({
+    thread_id,
+    total_bytes: 0,
+    checkpoints: nothing,
+    channel_values: { ...nothing, by_channel: {} },
+    pending_writes: nothing,
+  });
+  expect((await get(`/threads/${uuid7()}/storage`)).status).toBe(404);
+});
+
+describe("POST /threads/prune", () => {
+  test("deletes by default and counts what was there", async () => {
+    const [a, b] = [await make(), await make()];
+    const thread_ids = [a.thread_id, b.thread_id, uuid7()];
+    expect((await post("/threads/prune", { thread_ids })).body).toEqual({
+      pruned_count: 2,
+    });
+    expect((await get(`/threads/${a.thread_id}`)).status).toBe(404);
+  });
+
+  test("keep_latest keeps the threads", async () => {
+    const { thread_id } = await make();
+    const body = { thread_ids: [thread_id], strategy: "keep_latest" };
+    expect((await post("/threads/prune", body)).body).toEqual({
+      pruned_count: 1,
+    });
+    expect((await get(`/threads/${thread_id}`)).status).toBe(200);
+  });
+
+  test.each([
+    ["thread_ids", {}],
+    ["thread_ids", { thread_ids: null }],
+    ["thread_ids[1]", { thread_ids: [uuid7(), "x"] }],
+    ["strategy", { thread_ids: [], strategy: "all" }],
+  ])("names the field %s of a wrong body", async (field, body) => {
+    const answer = await post("/threads/prune", body);
+    expect([answer.status, fields(answer)]).toEqual([422, [field]]);
+  });
+});
+
+describe("POST /threads/search and /threads/count", () => {
+  const found = async (body: object) => {
+    const { body: rows } = await post("/threads/search", body);
+    return (rows as JsonObject[]).map((row) => row["thread_id"]);
+  };
+
+  test("give rows, the total, and where the next page starts", async () => {
+    for (let index = 0; index < 5; index += 1)
+      await make({ metadata: { n: index % 2 } });
+    const page = await post("/threads/search", { limit: 2, offset: 2 });
+    expect(page.body).toHaveLength(2);
+    expect(page.headers.get("X-Pagination-Total")).toBe("5");
+    expect(page.headers.get("X-Pagination-Next")).toBe("4");
+    const last = await post("/threads/search", { limit: 2, offset: 4 });
+    expect(last.headers.get("X-Pagination-Total")).toBe("5");
+    expect(last.headers.get("X-Pagination-Next")).toBeNull();
+    expect((await post("/threads/count", { metadata: { n: 1 } })).body).toBe(2);
+    expect((await post("/threads/count")).body).toBe(5);
+    expect(
+      (await post("/threads/search", { metadata: { n: 7 } })).body,
+    ).toEqual([]);
+  });
+
+  test("find by everything that is asked for at once", async () => {
+    const { thread_id } = await make({ metadata: { user: "ada" } });
+    await make({ metadata: { user: "ada" } });
+    await giveValues(db.database, thread_id, { topic: "tea", list: [1, 2] });
+    const body = {
+      metadata: { user: "ada" },
+      values: { list: [2] },
+      status: "idle",
+      sort_by: "state_updated_at",
+      sort_order: "asc",
+    };
+    expect(await found(body)).toEqual([thread_id]);
+    expect(await found({ ...body, ids: [uuid7()] })).toEqual([]);
+  });
+
+  test("answer rows with the selected keys and what was extracted", async () => {
+    const { thread_id } = await make();
+    await giveValues(db.database, thread_id, { messages: [{ content: "hi" }] });
+    const answer = await post("/threads/search", {
+      select: ["thread_id", "context", "state_updated_at"],
+      extract: {
+        last: "values.messages[-1].content",
+        none: "values.messages[7]",
+      },
+    });
+    expect(answer.body).toEqual([
+      {
+        thread_id,
+        state_updated_at: expect.any(String),
+        extracted: { last: "hi", none: null },
+      },
+    ]);
+  });
+
+  test.each([
+    ["limit", { limit: 0 }],
+    ["limit", { limit: 1001 }],
+    ["limit", { limit: -1 }],
+    ["limit", { limit: 1.5 }],
+    ["limit", { limit: "10" }],
+    ["limit", { limit: 1e300 }],
+    ["offset", { offset: -1 }],
+    ["offset", { offset: 2 ** 60 }],
+    ["ids[0]", { ids: ["x"] }],
+    ["ids", { ids: "x" }],
+    ["status", { status: "done" }],
+    ["metadata", { metadata: "x" }],
+    ["values", { values: [] }],
+    ["sort_by", { sort_by: "metadata" }],
+    ["sort_by", { sort_by: "updated_at; drop table threads" }],
+    ["sort_order", { sort_order: "DESC" }],
+    ["select[1]", { select: ["thread_id", "secret"] }],
+    ["select", { select: "thread_id" }],
+    ["extract.a", { extract: { a: "error.message" } }],
+    ["extract.a", { extract: { a: "values..b" } }],
+    ["extract.a", { extract: { a: 7 } }],
+    ["extract", { extract: ["values"] }],
+    [
+      "extract",
+      {
+        extract: Object.fromEntries(
+          Array.from({ length: 11 }, (_, n) => [`a${n}`, "values"]),
+        ),
+      },
+    ],
+  ])("name the field %s of a wrong body", async (field, body) => {
+    const answer = await post("/threads/search", body);
+    expect(answer.status).toBe(422);
+    expect(new Set(fields(answer))).toEqual(new Set([field]));
+  });
+
+  test("take a thousand rows, ten extracts and the largest offset", async () => {
+    const extract = Object.fromEntries(
+      Array.from({ length: 10 }, (_, n) => [`a${n}`, "values"]),
+    );
+    const body = { limit: 1000, offset: Number.MAX_SAFE_INTEGER, extract };
+    expect(await post("/threads/search", body)).toMatchObject({
+      status: 200,
+      body: [],
+    });
+  });
+
+  test("take null for absent", async () => {
+    await make();
+    const names =
+      "ids metadata values status limit offset sort_by sort_order select extract";
+    const nulls = Object.fromEntries(
+      names.split(" ").map((name) => [name, null]),
+    );
+    expect(await found(nulls)).toHaveLength(1);
+    expect((await post("/threads/count", nulls)).body).toBe(1);
+  });
+});
+
+test("the OpenAPI document describes every endpoint of threads", async () => {
+  const { body } = await get("/openapi.json");
+  const paths = (body as { paths: Record<string, object> }).paths;
+  const routes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`),
+  );
+  for (const route of [
+    "post /threads",
+    "post /threads/search",
+    "post /threads/count",
+    "post /threads/prune",
+    "get /threads/{thread_id}",
+    "patch /threads/{thread_id}",
+    "delete /threads/{thread_id}",
+    "post /threads/{thread_id}/copy",
+    "patch /threads/{thread_id}/state",
+    "get /threads/{thread_id}/storage",
+  ])
+    expect(routes).toContain(route);
+});
