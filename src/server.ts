@@ -133,6 +133,7 @@ function workerProcesses(config: Config, log: Logger): LaunchWorker {
   return () =>
     launchWorkerProcess({
       program: WORKER_PROGRAM,
+      args: config.graphs.map(({ file }) => file),
       cwd: config.root,
       env,
       onOutput: (stream, line) =>

@@ -5,6 +5,7 @@ import { caller } from "./middleware/caller.ts";
 import { cors } from "./middleware/cors.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { requestLog } from "./middleware/request-log.ts";
+import { assistantChangeRoutes } from "./routes/assistant-changes.ts";
 import { assistantRoutes } from "./routes/assistants.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { notYetRoutes } from "./routes/not-yet.ts";
@@ -24,6 +25,7 @@ export function createApp(deps: AppDeps): App {
     systemRoutes(deps),
     docsRoutes(),
     assistantRoutes(deps),
+    assistantChangeRoutes(deps),
     threadRoutes(deps),
     threadStateRoutes(deps),
     runCreateRoutes(deps),

@@ -33,7 +33,9 @@ export function createLogger(settings: LogSettings): Logger {
     pretty({
       colorize: settings.color,
       translateTime: "SYS:HH:MM:ss.l",
-      ignore: "pid,hostname",
+      // A request's line has these in its text.
+      ignore: "pid,hostname,method,path,status,ms",
+      singleLine: true,
       sync: true,
     }),
   );

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { Json } from "../lib/json.ts";
 import { extractAt, parseExtractPath } from "./extract-path.ts";
 
-const at = (value: unknown, text: string): unknown => {
+const at = (value: Json, text: string): Json => {
   const path = parseExtractPath(text);
   if (path === null) throw new Error(`${text} is no path`);
   return extractAt(value, path);
@@ -27,7 +28,9 @@ describe("an extract path", () => {
   test("does not reach what the data does not own", () => {
     expect(at({}, "values.constructor")).toBeNull();
     expect(at({}, "values.__proto__")).toBeNull();
-    expect(at(JSON.parse('{"__proto__": 1}'), "values.__proto__")).toBe(1);
+    expect(at(JSON.parse('{"__proto__": 1}') as Json, "values.__proto__")).toBe(
+      1,
+    );
   });
 
   test.each([

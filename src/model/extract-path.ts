@@ -1,4 +1,4 @@
-import { isObject } from "../lib/json.ts";
+import { isObject, type Json } from "../lib/json.ts";
 
 /**
  * Where a value is inside of a thread: `values.messages[-1].content`. A path
@@ -36,12 +36,14 @@ export function parseExtractPath(text: string): ExtractPath | null {
 }
 
 /** What is at the path, or null. */
-export function extractAt(value: unknown, path: ExtractPath): unknown {
-  return path.steps.reduce(stepInto, value) ?? null;
+export function extractAt(value: Json, path: ExtractPath): Json {
+  return path.steps.reduce(stepInto, value);
 }
 
-function stepInto(value: unknown, step: string | number): unknown {
+function stepInto(value: Json, step: string | number): Json {
   if (typeof step === "number")
-    return Array.isArray(value) ? value.at(step) : null;
-  return isObject(value) && Object.hasOwn(value, step) ? value[step] : null;
+    return Array.isArray(value) ? (value.at(step) ?? null) : null;
+  return isObject(value) && Object.hasOwn(value, step)
+    ? (value[step] as Json)
+    : null;
 }

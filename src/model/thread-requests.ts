@@ -65,10 +65,10 @@ export const threadPatch = z
   .meta({ id: "ThreadPatch" });
 export type ThreadPatch = z.output<typeof threadPatch>;
 
+/** Metadata is all that a client may set of the state this way. */
 export const threadStatePatch = z
   .object({ metadata: withDefault(metadata, {}) })
   .meta({ id: "ThreadStatePatch" });
-export type ThreadStatePatch = z.output<typeof threadStatePatch>;
 
 export const threadPrune = z
   .object({

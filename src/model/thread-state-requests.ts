@@ -31,15 +31,16 @@ export type CheckpointConfig = Partial<z.output<typeof checkpointConfig>>;
 const before = z
   .union([
     uuid,
-    z.object({ configurable: z.object({ checkpoint_id: optional(uuid) }) }),
-    z.object({ checkpoint_id: optional(uuid) }),
+    z.object({
+      checkpoint_id: optional(uuid),
+      configurable: optional(z.object({ checkpoint_id: optional(uuid) })),
+    }),
   ])
-  .transform((given) => {
-    if (typeof given === "string") return given;
-    return "configurable" in given
-      ? given.configurable.checkpoint_id
-      : given.checkpoint_id;
-  });
+  .transform((given) =>
+    typeof given === "string"
+      ? given
+      : (given.checkpoint_id ?? given.configurable?.checkpoint_id),
+  );
 
 const select = withDefault(z.array(stateField), []);
 

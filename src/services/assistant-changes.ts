@@ -34,15 +34,14 @@ export async function createAssistant(
   input: AssistantCreate,
 ): Promise<Assistant> {
   requireGraph(deps, input.graph_id);
-  const { config = {}, context = {} } = inStep(input);
+  const configured = inStep(input, { config: {}, context: {} });
   const id = input.assistant_id ?? uuid7();
   return deps.database.transaction(async (tx) => {
     const created = await insertAssistant(tx, id, {
       graph_id: input.graph_id,
       name: input.name,
       description: input.description ?? null,
-      config,
-      context,
+      ...configured,
       metadata: input.metadata,
     });
     if (created !== null) await recordVersion(tx, id);
@@ -67,15 +66,13 @@ export async function changeAssistant(
   const found = await readAssistant(deps, caller, assistant_id);
   return deps.database.transaction(async (tx) => {
     const now = await locked(tx, caller, found.assistant_id);
-    const { config = now.config, context = now.context } = inStep(patch);
     const changed = await updateAssistant(tx, {
       assistant_id: now.assistant_id,
       version: (await newestVersion(tx, now.assistant_id)) + 1,
       graph_id: patch.graph_id ?? now.graph_id,
       name: patch.name ?? now.name,
       description: patch.description ?? now.description,
-      config,
-      context,
+      ...inStep(patch, now),
       metadata: { ...now.metadata, ...patch.metadata },
     });
     await recordVersion(tx, now.assistant_id);
@@ -133,16 +130,18 @@ interface Configured {
 
 /**
  * `config.configurable` is the older name of `context`. Who gives only one of
- * them means both; who gives both is taken at their word.
+ * them means both; who gives both is taken at their word. What is not given
+ * stays as it is in `before`.
  */
-function inStep({ config, context }: Configured): Configured {
-  const configurable = config?.["configurable"];
-  if (context === undefined && configurable !== undefined)
-    return { config, context: configurable };
-  if (isObject(context) && configurable === undefined)
-    return {
-      config: { ...config, configurable: context as JsonObject },
-      context,
-    };
-  return { config, context };
+function inStep(
+  given: Configured,
+  before: { config: JsonObject; context: Json },
+): { config: JsonObject; context: Json } {
+  const { config = before.config, context = before.context } = given;
+  const configurable = given.config?.["configurable"];
+  if (given.context === undefined)
+    return { config, context: configurable ?? context };
+  return configurable === undefined && isObject(context)
+    ? { config: { ...config, configurable: context }, context }
+    : { config, context };
 }

@@ -16,8 +16,8 @@ import {
 import type { Workers } from "../workers/port.ts";
 import { checkpointRef, stateTarget } from "./state-target.ts";
 
-/** Each try but the last was overtaken by another update that was stored. */
-const MAX_TRIES = 10;
+/** As many updates of one thread may come at once: each try that fails was overtaken by one that was stored. */
+const MAX_TRIES = 50;
 
 /**
  * Returns the checkpoint that the update made. A thread with a run that waits

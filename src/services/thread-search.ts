@@ -1,5 +1,5 @@
 import type { Caller } from "../auth/caller.ts";
-import type { Json } from "../lib/json.ts";
+import type { Json, JsonObject } from "../lib/json.ts";
 import { extractAt } from "../model/extract-path.ts";
 import { pageOf, type Page } from "../model/page.ts";
 import type {
@@ -22,7 +22,7 @@ type Deps = Pick<ServiceDeps, "database">;
 
 /** What `select` leaves of a thread, and what `extract` adds to it. */
 export type ThreadRow = Partial<Thread> & {
-  extracted?: Record<string, unknown>;
+  extracted?: JsonObject;
 };
 
 export async function searchThreads(

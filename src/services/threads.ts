@@ -1,9 +1,6 @@
 import type { Caller } from "../auth/caller.ts";
 import { notFound } from "../model/errors.ts";
-import type {
-  ThreadPatch,
-  ThreadStatePatch,
-} from "../model/thread-requests.ts";
+import type { ThreadPatch } from "../model/thread-requests.ts";
 import type { Thread, ThreadTtl } from "../model/thread.ts";
 import { storageReport, type StorageReport } from "../storage/checkpoints.ts";
 import {
@@ -48,16 +45,6 @@ export async function updateThread(
   );
   if (thread === null) throw notFound("Thread not found");
   return thread;
-}
-
-/** Metadata is all that a client may set of the state this way. */
-export async function patchThreadState(
-  deps: Deps,
-  caller: Caller,
-  threadId: string,
-  { metadata }: ThreadStatePatch,
-): Promise<void> {
-  await updateThread(deps, caller, threadId, { metadata, ttl: undefined });
 }
 
 /** What the thread's checkpoints take up. */

@@ -53,7 +53,7 @@ export async function activateVersion(
   tx: Queryable,
   assistantId: string,
   version: number,
-): Promise<{ version: number } | null> {
+): Promise<{ assistant_id: string } | null> {
   return first(
     tx,
     sql`
@@ -64,6 +64,6 @@ export async function activateVersion(
       from assistant_versions chosen
       where assistants.assistant_id = ${assistantId}
         and chosen.assistant_id = assistants.assistant_id and chosen.version = ${version}
-      returning chosen.version as version`,
+      returning assistants.assistant_id as assistant_id`,
   );
 }

@@ -27,11 +27,8 @@ export async function describeFailure(
   const { error: name, message } = runError(cause);
   const text = stripVTControlCharacters(message);
   const stack = cause instanceof Error ? (cause.stack ?? "") : "";
-  const place =
-    (await syntaxErrorPlace(text)) ??
-    (await failedImportPlace(text)) ??
-    missingNamePlace(stack) ??
-    thrownPlace(stack, subject.root);
+  // A reason without a place is better than none.
+  const place = await findPlace(text, stack, subject.root).catch(() => null);
   return {
     name: isSyntaxError(text) ? "SyntaxError" : name,
     message: shorten(text, subject.root),
@@ -41,6 +38,12 @@ export async function describeFailure(
     frame: place === null ? null : await codeFrame(place),
   };
 }
+
+const findPlace = async (message: string, stack: string, root: string) =>
+  (await syntaxErrorPlace(message)) ??
+  (await failedImportPlace(message)) ??
+  missingNamePlace(stack) ??
+  thrownPlace(stack, root);
 
 const PARSE_FAILURE = /^Failed to (?:parse|transform) (.+?\.\w+): (.*)$/s;
 
@@ -55,7 +58,7 @@ async function syntaxErrorPlace(message: string): Promise<Place | null> {
   if (text === null) return { file, line: null, column: null };
   const { default: typescript } = await import("typescript");
   const { diagnostics } = typescript.transpileModule(text, {
-    fileName: file,
+    fileName: file.replace(/\.cts$/, ".ts"), // as in typescript-source.ts
     reportDiagnostics: true,
     compilerOptions: { allowJs: true, jsx: typescript.JsxEmit.Preserve },
   });

@@ -6,10 +6,10 @@ import type { WorkerContext } from "./context.ts";
 import { buildGraph, type CompiledGraph, type Project } from "./load-graphs.ts";
 import type { Schemas } from "./schemas/extract-schemas.ts";
 import { runtimeSchemas } from "./schemas/runtime-schemas.ts";
+import { SchemaCompiler } from "./schemas/schema-compiler.ts";
 import {
   StaticSchemas,
   type SchemasByNamespace,
-  type StaticSchemaOptions,
 } from "./schemas/static-schemas.ts";
 
 /** For the compiler to read the source of one graph. */
@@ -25,9 +25,8 @@ const NO_SCHEMAS: Schemas = {
 /** What a worker answers about its graphs, apart from running them. */
 export function graphRequests(
   { project }: Pick<WorkerContext, "project">,
-  options: StaticSchemaOptions = optionsFrom(process.env),
+  statics: StaticSchemas = staticSchemasFrom(process.env),
 ): RequestServer<Omit<GraphRequests, "project.load">> {
-  const statics = new StaticSchemas(options);
   return {
     "graph.draw": (params) => draw(project, params),
     "graph.subgraphs": (params) => subgraphs(project, statics, params),
@@ -36,15 +35,17 @@ export function graphRequests(
 }
 
 /** `SPOOL_CACHE_DIR`: where a worker may keep what it can make again; absent: nowhere. */
-export function optionsFrom(
+export function staticSchemasFrom(
   env: Record<string, string | undefined>,
-): StaticSchemaOptions {
+): StaticSchemas {
   const directory = env["SPOOL_CACHE_DIR"];
   const timeout = Number(env["LANGGRAPH_SCHEMA_RESOLVE_TIMEOUT_MS"]);
-  return {
+  return new StaticSchemas({
     cacheDirectory: directory ? join(directory, "schemas") : null,
-    timeoutMs: timeout > 0 ? timeout : DEFAULT_TIMEOUT_MS,
-  };
+    compiler: new SchemaCompiler({
+      timeoutMs: timeout > 0 ? timeout : DEFAULT_TIMEOUT_MS,
+    }),
+  });
 }
 
 type Params<K extends keyof GraphRequests> = GraphRequests[K]["params"];

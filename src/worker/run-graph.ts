@@ -80,6 +80,7 @@ async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
   try {
     graph = await boundGraph(deps, attempt);
     await produce(deps, attempt, graph);
+    if (attempt.lost) return { status: "lost" };
     return {
       status: "success",
       snapshot: await runSnapshot(graph, attempt.run),

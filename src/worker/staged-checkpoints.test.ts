@@ -125,16 +125,14 @@ describe("staged checkpoints", () => {
     const port = stagedPort(base);
     const saver = new SpoolCheckpointer(port);
     const tuple = await saver.getTuple(at(ids[4]));
+    const words = tuple?.checkpoint.channel_values["words"] as string[];
     await saver.put(
       at(ids[7]),
       {
         ...emptyCheckpoint(),
         id: uuid6(9),
         channel_values: {
-          words: [
-            ...(tuple?.checkpoint.channel_values["words"] as string[]),
-            "one more ".repeat(20),
-          ],
+          words: [...words, "one more ".repeat(20)],
         },
       },
       { source: "update", step: 8, parents: {} },

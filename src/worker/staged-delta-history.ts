@@ -63,7 +63,7 @@ class Walk {
 
   /** The writes of an ancestor count even when it also holds the value they were made to. */
   visit({ record, writes }: StoredCheckpoint): void {
-    for (const channel of [...this.#open]) {
+    for (const channel of this.#open) {
       const found = this.#found(channel);
       found.writes.unshift(
         ...writes.filter((write) => write.channel === channel),

@@ -54,8 +54,12 @@ function stateConfig(target: StateTarget, at?: CheckpointRef): RunnableConfig {
   return config;
 }
 
-/** Keys with two underscores steer LangGraph itself; an assistant's config must not. */
+const CHECKPOINT_KEYS = ["checkpoint_id", "checkpoint_ns", "checkpoint_map"];
+
+/** Keys with two underscores steer LangGraph itself, and which checkpoint is meant is the request's to say; an assistant's config must do neither. */
 const withoutPrivate = (configurable: StateTarget["configurable"]) =>
   Object.fromEntries(
-    Object.entries(configurable).filter(([key]) => !key.startsWith("__")),
+    Object.entries(configurable).filter(
+      ([key]) => !key.startsWith("__") && !CHECKPOINT_KEYS.includes(key),
+    ),
   );

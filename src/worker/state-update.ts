@@ -18,7 +18,7 @@ export async function applyUpdate(
   { port, start, update }: Start & { update: StateUpdate },
 ): Promise<RunnableConfig> {
   try {
-    return await superstep(graph, port, start, [update]);
+    return await superstep(graph.over(port), start, [update]);
   } catch (cause) {
     throw refused(cause, { field: "values" });
   }
@@ -30,10 +30,11 @@ export async function applySupersteps(
   params: Start & { supersteps: { updates: StateUpdate[] }[] },
 ): Promise<RunnableConfig> {
   const { port, supersteps } = params;
+  const compiled = graph.over(port);
   let config = params.start;
   for (const [index, { updates }] of supersteps.entries()) {
     try {
-      config = await superstep(graph, port, config, updates);
+      config = await superstep(compiled, config, updates);
     } catch (cause) {
       const culprit = await findCulprit(
         graph,
@@ -52,16 +53,12 @@ export async function applySupersteps(
   return config;
 }
 
-function superstep(
-  graph: StateGraph,
-  port: CheckpointPort,
+const superstep = async (
+  graph: ReturnType<StateGraph["over"]>,
   config: RunnableConfig,
   updates: readonly StateUpdate[],
-): Promise<RunnableConfig> {
-  return graph
-    .over(port)
-    .bulkUpdateState(config, [{ updates: updates.map(langGraphUpdate) }]);
-}
+): Promise<RunnableConfig> =>
+  graph.bulkUpdateState(config, [{ updates: updates.map(langGraphUpdate) }]);
 
 const langGraphUpdate = ({ values, command, as_node }: StateUpdate) => ({
   values: command ? toCommand(command) : values,
@@ -80,7 +77,7 @@ async function findCulprit(
   if (updates.length === 1) return 0;
   for (const [index, update] of updates.entries()) {
     try {
-      await superstep(graph, stagedPort(port), start, [update]);
+      await superstep(graph.over(stagedPort(port)), start, [update]);
     } catch {
       return index;
     }

@@ -19,6 +19,7 @@ export type LaunchWorker = () => LaunchedWorker;
 export interface LaunchParams {
   /** The worker program, an absolute path. */
   program: string;
+  args: string[];
   cwd: string;
   env: Record<string, string | undefined>;
   /** A line that the process wrote past our console hooks, as native code does. */
@@ -32,7 +33,7 @@ const PIPE_FD = 3;
 export function launchWorkerProcess(params: LaunchParams): LaunchedWorker {
   const child = spawn(
     process.execPath,
-    ["--enable-source-maps", params.program],
+    ["--enable-source-maps", params.program, ...params.args],
     {
       cwd: params.cwd,
       env: params.env,

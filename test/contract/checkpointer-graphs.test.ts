@@ -28,7 +28,10 @@ const State = Annotation.Root({
     reducer: (all, added) => [...all, ...added].sort(),
     default: () => [],
   }),
-  index: Annotation<number>(),
+  index: Annotation<number>({
+    reducer: (_, added) => added,
+    default: () => 0,
+  }),
 });
 
 /** Turns, a fan-out to subgraphs that save at the same time, and a question to the user. */

@@ -132,7 +132,14 @@ describe("the newest state of a thread", () => {
         graph_id: "by-config",
         name: "special",
         description: null,
-        config: { configurable: { node: "special" } },
+        // Neither of the last two is an assistant's to say.
+        config: {
+          configurable: {
+            node: "special",
+            checkpoint_id: uuid7(),
+            __pregel_checkpointer: "mine",
+          },
+        },
         context: {},
         metadata: {},
       }),

@@ -71,12 +71,12 @@ class Spool {
     return this.#exit;
   }
 
-  prints(text: string): Promise<unknown> {
-    return waitFor(
-      `"${text}" in:\n${this.stdout}${this.stderr}`,
-      () => Promise.resolve(this.stdout.includes(text)),
-      { timeoutMs: 20_000 },
-    );
+  async prints(text: string): Promise<void> {
+    await waitFor(text, () => this.stdout.includes(text), {
+      timeoutMs: 20_000,
+    }).catch((cause: unknown) => {
+      throw new Error(`it printed:\n${this.stdout}${this.stderr}`, { cause });
+    });
   }
 
   get url(): string {

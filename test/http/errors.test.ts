@@ -31,9 +31,9 @@ const send = (
 ) => server.app.request("/threads", { method: "POST", headers, body: body! });
 
 const threadOf = async (response: Response) => {
-  const thread = (await response.json()) as { metadata: unknown };
-  expect(response.status, JSON.stringify(thread)).toBe(200);
-  return thread;
+  const body = (await response.json()) as { metadata: unknown };
+  expect({ status: response.status, body }).toMatchObject({ status: 200 });
+  return body;
 };
 
 const detailOf = async (response: Response) =>

@@ -36,15 +36,12 @@ describe("listening", () => {
     });
   });
 
-  test("a body that is too large is refused without being read, and the connection ends", async () => {
-    const { url } = await start();
-    const response = await fetch(`${url}/threads`, {
-      method: "POST",
-      body: "x".repeat(2_000_000),
-    }).catch((error: Error) => error);
-    // A client that is still sending may see the answer or the end of the connection.
-    if (response instanceof Response) expect(response.status).toBe(413);
-    expect((await fetch(`${url}/ok`)).status).toBe(200);
+  test("a body that says it is too large is refused without being read", async () => {
+    const { port } = await start();
+    const head = `POST /threads HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n`;
+    const answer = await raw(port, `${head}{"the rest": "never comes`);
+    expect(answer).toContain("413 Payload Too Large");
+    expect(answer.toLowerCase()).toContain("connection: close");
   });
 
   test("a chunked body is measured as it comes", async () => {
@@ -85,7 +82,7 @@ describe("closing", () => {
     const started = performance.now();
     await close(10_000);
     expect(performance.now() - started).toBeLessThan(2000);
-    await expect(fetch(`${url}/ok`)).rejects.toThrow();
+    await expect(fetch(`${url}/ok`)).rejects.toThrow("fetch failed");
   });
 
   test("a request in flight is answered first", async () => {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { Script } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openTestApp, type TestApp } from "../support/apps.ts";
 
@@ -111,10 +112,10 @@ describe("/openapi.json", () => {
     expect(names.filter((name) => /crons|store|mcp|a2a/.test(name))).toEqual(
       [],
     );
-    for (const [name, { summary, tags }] of operations) {
-      expect(summary, name).toEqual(expect.any(String));
-      expect(tags, name).toHaveLength(1);
-    }
+    const mute = operations.filter(
+      ([, { summary, tags }]) => summary === undefined || tags?.length !== 1,
+    );
+    expect(mute).toEqual([]);
   });
 
   test("names every parameter of every path", async () => {
@@ -125,7 +126,7 @@ describe("/openapi.json", () => {
         const declared = parameters
           .filter((parameter) => parameter.in === "path")
           .map(({ name }) => name);
-        expect(declared, `${method} ${path}`).toEqual(inPath);
+        expect([method, path, ...declared]).toEqual([method, path, ...inPath]);
       }
   });
 
@@ -172,6 +173,6 @@ describe("/docs", () => {
   test("its script is valid", async () => {
     const { html } = await page();
     const script = /<script>(.*?)<\/script>/s.exec(html)?.[1] ?? "";
-    expect(() => new Function(script)).not.toThrow();
+    expect(() => new Script(script)).not.toThrow();
   });
 });

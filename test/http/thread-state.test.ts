@@ -12,7 +12,7 @@ import {
 let server: TestApp;
 beforeAll(async () => {
   server = await openTestApp({
-    graphs: ["linear", "nested", "fork"].map((name) =>
+    graphs: ["linear", "nested"].map((name) =>
       fixtureGraph(name, `state-graphs/${name}.ts:graph`),
     ),
   });
@@ -347,27 +347,6 @@ describe("POST /threads/{thread_id}/state", () => {
       body: { detail },
     });
     expect(await statesOf(thread)).toEqual(states);
-  });
-
-  test("asks for the node when it could be several", async () => {
-    const { body: thread } = await ask("POST", "/threads", {
-      metadata: { graph_id: "fork" },
-      supersteps: [
-        { updates: [{ values: { log: [] }, as_node: "__start__" }] },
-        {
-          updates: [
-            { values: { log: ["l"] }, as_node: "left" },
-            { values: { log: ["r"] }, as_node: "right" },
-          ],
-        },
-      ],
-    });
-    const path = `/threads/${String(thread["thread_id"])}/state`;
-    const { status, body } = await ask("POST", path, {
-      values: { log: ["?"] },
-    });
-    expect(status).toBeLessThan(500);
-    if (status !== 200) expect(body["detail"]).toMatch(/^as_node: Ambiguous/);
   });
 
   test("answers 404 for an unknown thread and 400 without a graph", async () => {

@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { migrate } from "../../src/storage/migrate.ts";
-import { SqliteDatabase } from "../../src/storage/sqlite.ts";
+import {
+  SqliteDatabase,
+  type SqliteOptions,
+} from "../../src/storage/sqlite.ts";
 import {
   defaultSqliteDriver,
   loadSqliteDriver,
@@ -20,10 +23,11 @@ export interface TestDatabase extends AsyncDisposable {
 /** A migrated, empty database in a directory of its own. */
 export async function openTestDatabase(
   driver: SqliteDriver = defaultSqliteDriver(),
+  durability: SqliteOptions["durability"] = "relaxed",
 ): Promise<TestDatabase> {
   const directory = mkdtempSync(join(tmpdir(), "spool-test-"));
   const path = join(directory, "spool.sqlite");
-  const database = new SqliteDatabase({ path, durability: "relaxed", driver });
+  const database = new SqliteDatabase({ path, durability, driver });
   await migrate(database);
   const close = async () => {
     await database.close();

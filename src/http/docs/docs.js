@@ -145,7 +145,7 @@ function tryForm(method, path, operation) {
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    send(request(method, path, inputs, body), output);
+    void send(request(method, path, inputs, body), output);
   });
   return form;
 }
@@ -316,4 +316,4 @@ async function start() {
   );
 }
 
-start();
+void start();

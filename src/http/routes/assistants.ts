@@ -21,17 +21,11 @@ import {
   subgraphSchemas,
 } from "../../services/assistants.ts";
 import type { AppDeps, MountRoutes } from "../deps.ts";
+import { assistantId } from "../path-assistant.ts";
 import { setPagination } from "../pagination.ts";
 import { errorResponses, jsonBody, jsonResponse } from "../responses.ts";
 
 const tags = ["Assistants"];
-
-/** Not a UUID: every graph's id is one more name of its assistant. */
-const assistantId = z.object({
-  assistant_id: z
-    .string()
-    .meta({ description: "The id of an assistant or of a graph" }),
-});
 
 const search = createRoute({
   method: "post",

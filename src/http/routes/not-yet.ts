@@ -7,14 +7,6 @@ import type { MountRoutes } from "../deps.ts";
  * its line away.
  */
 export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
-  ["Creating assistants", "POST /assistants"],
-  ["Changing assistants", "PATCH /assistants/:assistant_id"],
-  ["Deleting assistants", "DELETE /assistants/:assistant_id"],
-  [
-    "Versions of assistants",
-    "POST /assistants/:assistant_id/versions",
-    "POST /assistants/:assistant_id/latest",
-  ],
   [
     "Crons",
     "POST /threads/:thread_id/runs/crons",

@@ -3,37 +3,24 @@ import { optional, queryList } from "../../model/fields.ts";
 import {
   threadCreate,
   threadPatch,
-  threadPrune,
   threadStatePatch,
 } from "../../model/thread-requests.ts";
-import { threadCount, threadSearch } from "../../model/thread-search.ts";
-import {
-  storageReportShape,
-  threadRowShape,
-  threadShape,
-} from "../../model/thread-shape.ts";
+import { storageReportShape, threadShape } from "../../model/thread-shape.ts";
 import { copyThread } from "../../services/thread-copy.ts";
 import { createThread } from "../../services/thread-create.ts";
-import { deleteThread, pruneThreads } from "../../services/thread-delete.ts";
-import { countThreads, searchThreads } from "../../services/thread-search.ts";
+import { deleteThread } from "../../services/thread-delete.ts";
 import {
   getThreadStorage,
-  patchThreadState,
   requireThread,
   updateThread,
 } from "../../services/threads.ts";
 import type { AppDeps, MountRoutes } from "../deps.ts";
-import { setPagination } from "../pagination.ts";
 import { pathId } from "../query.ts";
-import { errorResponses, jsonResponse } from "../responses.ts";
+import { errorResponses, jsonBody, jsonResponse } from "../responses.ts";
+import { threadSearchRoutes } from "./thread-search.ts";
 
 const tags = ["Threads"];
 const params = pathId("thread_id");
-
-const body = <Schema extends z.ZodType>(schema: Schema) => ({
-  content: { "application/json": { schema } },
-  required: true,
-});
 
 const nothing = (description: string) => ({ 204: { description } });
 
@@ -42,51 +29,10 @@ const postThread = createRoute({
   path: "/threads",
   tags,
   summary: "Create a thread, empty or with a history",
-  request: { body: body(threadCreate) },
+  request: { body: jsonBody(threadCreate) },
   responses: {
     200: jsonResponse(threadShape, "The thread."),
     ...errorResponses(400, 404, 409, 422),
-  },
-});
-
-const postSearch = createRoute({
-  method: "post",
-  path: "/threads/search",
-  tags,
-  summary: "Search threads",
-  request: { body: body(threadSearch) },
-  responses: {
-    200: jsonResponse(z.array(threadRowShape), "One page of them."),
-    ...errorResponses(422),
-  },
-});
-
-const postCount = createRoute({
-  method: "post",
-  path: "/threads/count",
-  tags,
-  summary: "Count threads",
-  request: { body: body(threadCount) },
-  responses: {
-    200: jsonResponse(z.int(), "How many match."),
-    ...errorResponses(422),
-  },
-});
-
-const postPrune = createRoute({
-  method: "post",
-  path: "/threads/prune",
-  tags,
-  summary: "Delete threads, or all but the latest of their checkpoints",
-  description:
-    "Unknown threads are skipped. `keep_latest` also skips threads that have a run which has not ended.",
-  request: { body: body(threadPrune) },
-  responses: {
-    200: jsonResponse(
-      z.object({ pruned_count: z.int() }),
-      "How many threads were pruned.",
-    ),
-    ...errorResponses(422),
   },
 });
 
@@ -113,7 +59,7 @@ const patchOne = createRoute({
   request: {
     params,
     headers: z.object({ prefer: z.string().optional() }),
-    body: body(threadPatch),
+    body: jsonBody(threadPatch),
   },
   responses: {
     200: jsonResponse(threadShape, "The thread."),
@@ -148,7 +94,7 @@ const patchState = createRoute({
   path: "/threads/{thread_id}/state",
   tags,
   summary: "Change metadata of a thread",
-  request: { params, body: body(threadStatePatch) },
+  request: { params, body: jsonBody(threadStatePatch) },
   responses: { ...nothing("Done."), ...errorResponses(404, 422) },
 });
 
@@ -173,36 +119,22 @@ export function threadRoutes(
   deps: Pick<AppDeps, "database" | "workers" | "defaultTtl">,
 ): MountRoutes {
   return (app) => {
+    threadSearchRoutes(deps)(app);
+    changeRoutes(deps)(app);
+
     app.openapi(postThread, async (c) => {
       const thread = await createThread(
         deps,
         c.get("caller"),
         c.req.valid("json"),
       );
-      return c.json(thread as never, 200);
+      return c.json(thread, 200);
     });
 
-    app.openapi(postSearch, async (c) => {
-      const page = await searchThreads(
-        deps,
-        c.get("caller"),
-        c.req.valid("json"),
-      );
-      setPagination(c, page);
-      return c.json(page.rows as never, 200);
-    });
-
-    app.openapi(postCount, async (c) =>
-      c.json(
-        await countThreads(deps, c.get("caller"), c.req.valid("json")),
-        200,
-      ),
-    );
-
-    app.openapi(postPrune, async (c) => {
-      const input = c.req.valid("json");
-      const pruned_count = await pruneThreads(deps, c.get("caller"), input);
-      return c.json({ pruned_count }, 200);
+    app.openapi(postCopy, async (c) => {
+      const { thread_id } = c.req.valid("param");
+      const copy = await copyThread(deps, c.get("caller"), thread_id);
+      return c.json(copy, 200);
     });
 
     app.openapi(getOne, async (c) => {
@@ -212,9 +144,19 @@ export function threadRoutes(
       const thread = await requireThread(deps, c.get("caller"), thread_id, {
         withTtl,
       });
-      return c.json(thread as never, 200);
+      return c.json(thread, 200);
     });
 
+    app.openapi(getStorage, async (c) => {
+      const { thread_id } = c.req.valid("param");
+      const report = await getThreadStorage(deps, c.get("caller"), thread_id);
+      return c.json(report, 200);
+    });
+  };
+}
+
+function changeRoutes(deps: Pick<AppDeps, "database">): MountRoutes {
+  return (app) => {
     app.openapi(patchOne, async (c) => {
       const { thread_id } = c.req.valid("param");
       const patch = c.req.valid("json");
@@ -228,35 +170,18 @@ export function threadRoutes(
         c.header("Preference-Applied", "return=minimal");
         return c.body(null, 204);
       }
-      return c.json(thread as never, 200);
+      return c.json(thread, 200);
+    });
+
+    app.openapi(patchState, async (c) => {
+      const { thread_id } = c.req.valid("param");
+      await updateThread(deps, c.get("caller"), thread_id, c.req.valid("json"));
+      return c.body(null, 204);
     });
 
     app.openapi(deleteOne, async (c) => {
       await deleteThread(deps, c.get("caller"), c.req.valid("param").thread_id);
       return c.body(null, 204);
-    });
-
-    app.openapi(postCopy, async (c) => {
-      const { thread_id } = c.req.valid("param");
-      const copy = await copyThread(deps, c.get("caller"), thread_id);
-      return c.json(copy as never, 200);
-    });
-
-    app.openapi(patchState, async (c) => {
-      const { thread_id } = c.req.valid("param");
-      await patchThreadState(
-        deps,
-        c.get("caller"),
-        thread_id,
-        c.req.valid("json"),
-      );
-      return c.body(null, 204);
-    });
-
-    app.openapi(getStorage, async (c) => {
-      const { thread_id } = c.req.valid("param");
-      const report = await getThreadStorage(deps, c.get("caller"), thread_id);
-      return c.json(report as never, 200);
     });
   };
 }

@@ -26,6 +26,7 @@ function enumOf(values: Json[]): JsonObject[] {
       ...enumOf(values.filter((value) => typeof value !== "boolean")),
     ];
   if (values.length === 1 && values[0] === null) return [{ type: "null" }];
+  values.sort((a, b) => Number(a === null) - Number(b === null)); // null last
   const types = [...new Set(values.map(jsonTypeOf))];
   const type = types.length === 1 ? (types[0] as string) : types;
   return [

@@ -1,15 +1,15 @@
 import type { GraphSpec } from "../../protocol/graph-frames.ts";
 import type { Schemas } from "./extract-schemas.ts";
 import { SchemaCache } from "./schema-cache.ts";
-import { SchemaCompiler } from "./schema-compiler.ts";
+import type { SchemaCompiler } from "./schema-compiler.ts";
 
 /** By namespace: `""` is the graph, `child|grandchild` a subgraph. */
 export type SchemasByNamespace = Record<string, Schemas>;
 
-export interface StaticSchemaOptions {
+export interface StaticSchemaParams {
   /** Where results outlive the process; null: nowhere. */
   cacheDirectory: string | null;
-  timeoutMs: number;
+  compiler: SchemaCompiler;
 }
 
 /**
@@ -17,14 +17,14 @@ export interface StaticSchemaOptions {
  * disk, else from the compiler. Who asks while somebody waits, waits along.
  */
 export class StaticSchemas {
-  readonly #options: StaticSchemaOptions;
+  readonly #cacheDirectory: string | null;
   readonly #compiler: SchemaCompiler;
   /** By the spec object: a project that is loaded anew has others. */
   readonly #known = new WeakMap<GraphSpec, Promise<SchemasByNamespace>>();
 
-  constructor(options: StaticSchemaOptions) {
-    this.#options = options;
-    this.#compiler = new SchemaCompiler(options);
+  constructor(params: StaticSchemaParams) {
+    this.#cacheDirectory = params.cacheDirectory;
+    this.#compiler = params.compiler;
   }
 
   get(root: string, spec: GraphSpec): Promise<SchemasByNamespace> {
@@ -37,7 +37,7 @@ export class StaticSchemas {
   }
 
   async #find(root: string, spec: GraphSpec): Promise<SchemasByNamespace> {
-    const { cacheDirectory: directory } = this.#options;
+    const directory = this.#cacheDirectory;
     const cache = directory && new SchemaCache({ directory, root });
     const stored = cache ? await cache.get(spec) : null;
     if (stored !== null) return stored;

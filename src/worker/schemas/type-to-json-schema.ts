@@ -237,12 +237,7 @@ class Converter {
   #property(
     symbol: TS.Symbol,
   ): { schema: JsonObject; isOptional: boolean } | null {
-    if (symbol.name.startsWith("__@") || symbol.name.startsWith("__#"))
-      return null;
-    const hidden = ts.ModifierFlags.NonPublicAccessibilityModifier;
-    const declaration = symbol.valueDeclaration;
-    if (declaration && ts.getCombinedModifierFlags(declaration) & hidden)
-      return null;
+    if (isHidden(symbol)) return null;
     const type = this.#checker.getTypeOfSymbol(symbol);
     const members = membersOf(type).filter((member) => !isAbsent(member));
     if (members.length === 0) return null;
@@ -328,6 +323,16 @@ function describe(schema: JsonObject, description: string): JsonObject {
   return "$ref" in schema
     ? { allOf: [schema], description }
     : { ...schema, description };
+}
+
+function isHidden(symbol: TS.Symbol): boolean {
+  if (symbol.name.startsWith("__@")) return true; // named by a symbol
+  const declaration = symbol.valueDeclaration;
+  if (declaration === undefined) return false;
+  const { name } = declaration as Partial<TS.NamedDeclaration>;
+  if (name && ts.isPrivateIdentifier(name)) return true;
+  const hidden = ts.ModifierFlags.NonPublicAccessibilityModifier;
+  return (ts.getCombinedModifierFlags(declaration) & hidden) !== 0;
 }
 
 const isRest = (flag: TS.ElementFlags | undefined): boolean =>
