@@ -79,5 +79,3 @@ function filesIn(folder) {
     )
     .sort();
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url) && !isBuilt()) build();

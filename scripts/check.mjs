@@ -27,7 +27,7 @@ const results = await Promise.all(
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     console.log(`${code === 0 ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
     if (code !== 0) console.log(output.trimEnd());
-    return code;
+    return { name, code };
   }),
 );
 
@@ -35,4 +35,9 @@ const tests = ["src", "test/contract"].filter((path) =>
   existsSync(`${root}/${path}`),
 );
 const tested = await run(VITEST, ["run", ...tests]);
-process.exitCode = results.every((code) => code === 0) ? tested : 1;
+
+const failed = [...results, { name: "tests", code: tested }]
+  .filter(({ code }) => code !== 0)
+  .map(({ name }) => name);
+if (failed.length > 0) console.log(`FAIL ${failed.join(", ")}`);
+process.exitCode = failed.length > 0 ? 1 : 0;

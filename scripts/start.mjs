@@ -2,7 +2,14 @@
 import { root, setUp } from "./setup.mjs";
 
 await setUp();
-const config = `${root}/examples/agent/langgraph.json`;
 // A --config of the user comes later and wins.
-process.argv.splice(2, 0, "dev", "--config", config);
+process.argv.splice(2, 0, "dev", "--config", `${root}/examples/agent`);
 await import("../dist/cli/index.js");
+
+// npm hands a signal to the shell between us, which dies of it without a word to its child.
+const parent = process.ppid;
+const watch = setInterval(() => {
+  if (process.ppid === parent) return;
+  clearInterval(watch);
+  process.kill(process.pid, "SIGTERM");
+}, 250).unref();

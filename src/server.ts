@@ -57,56 +57,56 @@ export async function startServer(
   try {
     const database = await openDatabase(config, closers);
     const events = new EventLog({ database, log });
-    const engine: { dispatcher: Dispatcher | null } = { dispatcher: null };
-    const workers = new WorkerPool({
-      size: config.workers,
-      runsPerWorker: config.jobsPerWorker,
-      project: { root: config.root, graphs: config.graphs },
-      launch: options.launch ?? workerProcesses(config, log),
-      requests: {
-        ...checkpointRequests({ database }),
-        ...storeRequests({ database }),
-      },
-      log,
-      onEvents: (fence, produced) => events.append(fence, produced),
-      onRoom: () => engine.dispatcher?.nudge(),
-      ...(options.onGraph === undefined ? {} : { onGraph: options.onGraph }),
-    });
-    const settings = engineSettings(config);
-    const dispatcher = new Dispatcher({
-      database,
-      events,
-      workers,
-      log,
-      settings,
-    });
-    engine.dispatcher = dispatcher;
-    await registerGraphs({ database }, config.graphs, config.langgraphConfig);
-    const listening = await listenFor(config, {
-      database,
-      events,
-      workers,
-      log,
-    });
+    const parts = { database, events, log };
+    const { workers, dispatcher } = buildEngine(config, parts, options);
+    await registerGraphs(parts, config.graphs, config.langgraphConfig);
+    const listening = await listenFor(config, { ...parts, workers });
     closers.push(
       () => listening.close(HTTP_CLOSE_MS),
       () => workers.close(),
     );
     await dispatcher.start();
     closers.push(() => dispatcher.close());
-    closers.push(
-      startRetention({
-        database,
-        log,
-        streamRetentionMs: config.streamRetentionSeconds * 1000,
-      }),
-    );
+    const streamRetentionMs = config.streamRetentionSeconds * 1000;
+    closers.push(startRetention({ ...parts, streamRetentionMs }));
     if (config.reload) closers.push(reloadOnChange(config, workers, log));
     return { url: listening.url, ready: workers.start(), close };
   } catch (cause) {
     await close();
     throw cause;
   }
+}
+
+type Parts = { database: SqliteDatabase; events: EventLog; log: Logger };
+
+function buildEngine(
+  config: Config,
+  { database, events, log }: Parts,
+  options: ServerOptions,
+): { workers: WorkerPool; dispatcher: Dispatcher } {
+  const workers = new WorkerPool({
+    size: config.workers,
+    runsPerWorker: config.jobsPerWorker,
+    project: { root: config.root, graphs: config.graphs },
+    launch: options.launch ?? workerProcesses(config, log),
+    requests: {
+      ...checkpointRequests({ database }),
+      ...storeRequests({ database }),
+    },
+    log,
+    onEvents: (fence, produced) => events.append(fence, produced),
+    onRoom: () => dispatcher.nudge(),
+    ...(options.onGraph === undefined ? {} : { onGraph: options.onGraph }),
+  });
+  const settings = engineSettings(config);
+  const dispatcher = new Dispatcher({
+    database,
+    events,
+    workers,
+    log,
+    settings,
+  });
+  return { workers, dispatcher };
 }
 
 async function openDatabase(
@@ -141,13 +141,11 @@ function workerProcesses(config: Config, log: Logger): LaunchWorker {
     });
 }
 
-type Served = Pick<
-  Parameters<typeof createApp>[0],
-  "database" | "events" | "workers" | "log"
->;
-
 /** In `dev` the next free port does as well, unless the user asked for this one. */
-async function listenFor(config: Config, parts: Served): Promise<Listening> {
+async function listenFor(
+  config: Config,
+  parts: Parts & { workers: WorkerPool },
+): Promise<Listening> {
   const app = createApp({
     ...parts,
     defaultTtl: config.ttl,

@@ -3,13 +3,12 @@ import { backoffMs } from "../lib/backoff.ts";
 import type { Logger } from "../lib/logger.ts";
 import { retry } from "../lib/retry.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
-import { PeerClosedError, PeerError } from "../protocol/peer.ts";
-import type { RunOutcome } from "../protocol/run-frames.ts";
 import { CHANNELS } from "../storage/channels.ts";
 import type { Database } from "../storage/database.ts";
 import { insertSegment } from "../storage/event-segments.ts";
 import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
 import type { EventLog } from "../stream/event-log.ts";
+import type { AttemptOutcome } from "../workers/attempt.ts";
 import type { WorkerPool } from "../workers/pool.ts";
 import { closingEvents, recordEnd, type RunEnd } from "./finish-run.ts";
 import type { EngineSettings } from "./settings.ts";
@@ -102,46 +101,31 @@ export class Execution {
     });
     if (executing === null) return "handed back";
     this.#later(settings.runTimeoutMs, () => this.stop("timed out"));
-    try {
-      return await this.#endOf(await executing);
-    } catch (cause) {
-      return this.#failed(cause);
-    }
+    return this.#endOf(await executing);
   }
 
-  async #endOf(outcome: RunOutcome): Promise<RunEnd | "handed back" | "lost"> {
+  async #endOf(
+    outcome: AttemptOutcome,
+  ): Promise<RunEnd | "handed back" | "lost"> {
     switch (outcome.status) {
       case "success":
         return { status: "success", error: null, snapshot: outcome.snapshot };
-      case "error":
-        return {
-          status: "error",
-          error: outcome.error,
-          snapshot: outcome.snapshot,
-        };
+      case "error": {
+        const snapshot = outcome.snapshot ?? (await this.#snapshot());
+        return { status: "error", error: outcome.error, snapshot };
+      }
       case "interrupted":
         return this.#stopped(outcome.snapshot);
       case "lost":
         return "lost";
+      case "worker died":
+        return this.#stopReason === null
+          ? "handed back"
+          : this.#stopped(await this.#snapshot());
+      case "server failed":
+        this.#retryDelayMs = backoffMs(this.run.attempt, RETRY_BACKOFF);
+        return "handed back";
     }
-  }
-
-  async #failed(cause: unknown): Promise<RunEnd | "handed back"> {
-    if (cause instanceof PeerClosedError)
-      return this.#stopReason === null
-        ? "handed back"
-        : this.#stopped(await this.#snapshot());
-    if (isServerFault(cause)) {
-      this.#retryDelayMs = backoffMs(this.run.attempt, RETRY_BACKOFF);
-      return "handed back";
-    }
-    const { name, message } =
-      cause instanceof PeerError ? cause.remote : (cause as Error);
-    return {
-      status: "error",
-      error: { error: name, message },
-      snapshot: await this.#snapshot(),
-    };
   }
 
   #stopped(snapshot: ThreadSnapshot | null): RunEnd | "handed back" {
@@ -254,8 +238,3 @@ export class Execution {
     this.#timers.push(setTimeout(fn, milliseconds));
   }
 }
-
-/** The worker says so when what failed is not the graph. */
-const isServerFault = (cause: unknown): boolean =>
-  cause instanceof PeerError &&
-  (cause.remote.code === "unavailable" || cause.remote.code === "storage_full");

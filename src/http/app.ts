@@ -10,6 +10,7 @@ import { assistantRoutes } from "./routes/assistants.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { notYetRoutes } from "./routes/not-yet.ts";
 import { runCreateRoutes } from "./routes/run-create.ts";
+import { runJoinRoutes } from "./routes/run-join.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { threadStateRoutes } from "./routes/thread-state.ts";
@@ -30,6 +31,7 @@ export function createApp(deps: AppDeps): App {
     threadStateRoutes(deps),
     runCreateRoutes(deps),
     runRoutes(deps),
+    runJoinRoutes(deps),
     notYetRoutes(), // last: a route that is there wins over one that is not yet
   ])
     mount(app);

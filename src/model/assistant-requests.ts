@@ -31,7 +31,6 @@ export const ASSISTANT_SORTS = [
   "created_at",
   "updated_at",
 ] as const;
-export type AssistantSort = (typeof ASSISTANT_SORTS)[number];
 
 const filters = {
   metadata: optional(jsonObject),

@@ -24,7 +24,6 @@ export const THREAD_SELECT = [
   "values",
   "interrupts",
 ] as const;
-export type ThreadSelect = (typeof THREAD_SELECT)[number];
 
 export const THREAD_SORTS = [
   "thread_id",

@@ -31,10 +31,7 @@ export type NoticeServer<N extends Notices> = {
   [K in keyof N]: (params: N[K]) => void;
 };
 
-export interface PeerOptions<
-  Serves extends Methods,
-  Hears extends Notices,
-> {
+export interface PeerOptions<Serves extends Methods, Hears extends Notices> {
   pipe: Pipe;
   /** Told to the other side, e.g. `node 20.20.2`. */
   runtime: string;
@@ -84,9 +81,13 @@ export class Peer<
     method: K,
     params: Asks[K]["params"],
   ): Promise<Asks[K]["result"]> {
-    if (this.#isClosed) throw new PeerClosedError(`${method}: the pipe is closed`);
+    if (this.#isClosed)
+      throw new PeerClosedError(`${method}: the pipe is closed`);
     const id = this.#nextId++;
     const reply = deferred<unknown>();
+    // The answer may come, or the pipe close, while the rest of this function
+    // still waits for room; until then nobody listens to the promise.
+    reply.promise.catch(() => {});
     this.#pending.set(id, reply);
     try {
       await this.#options.pipe.send({ t: "request", id, method, params });
@@ -112,6 +113,7 @@ export class Peer<
   }
 
   #onFrame(frame: Frame): void {
+    if (this.#isClosed) return; // one chunk may hold more than what made us close
     switch (frame.t) {
       case "hello":
         return this.#onHello(frame);
@@ -122,7 +124,7 @@ export class Peer<
       case "failure":
         return this.#take(frame.id)?.reject(new PeerError(frame.error));
       case "notice":
-        return this.#options.notices[frame.method]?.(frame.params as never);
+        return this.#hear(frame);
     }
   }
 
@@ -137,10 +139,18 @@ export class Peer<
     this.#onClose(error);
   }
 
+  #hear({ method, params }: Frame & { t: "notice" }): void {
+    if (Object.hasOwn(this.#options.notices, method))
+      this.#options.notices[method]?.(params as never);
+  }
+
   async #serve(frame: Frame & { t: "request" }): Promise<void> {
     const { id, method } = frame;
     try {
-      const serve = this.#options.requests[method];
+      // A name from the other side: `toString` is not a method of ours.
+      const serve = Object.hasOwn(this.#options.requests, method)
+        ? this.#options.requests[method]
+        : undefined;
       if (serve === undefined) throw new Error(`unknown method ${method}`);
       const result = await serve(frame.params as never);
       await this.#options.pipe.send({ t: "reply", id, result });
@@ -157,7 +167,9 @@ export class Peer<
 
   /** For frames that are always small and that nobody waits for. */
   #send(frame: Frame): void {
-    this.#options.pipe.send(frame).catch((error: Error) => this.#onClose(error));
+    this.#options.pipe
+      .send(frame)
+      .catch((error: Error) => this.#onClose(error));
   }
 
   #onClose(error?: Error): void {

@@ -1,6 +1,7 @@
-import { Duplex, PassThrough } from "node:stream";
-import { Packr } from "msgpackr";
+import type { Duplex } from "node:stream";
+import { Packr, RESERVE_START_SPACE } from "msgpackr";
 import { MAX_FRAME_BYTES, type Frame } from "./frames.ts";
+import { memoryStreams } from "./memory-streams.ts";
 
 /*
  * A frame is its length (4 bytes, big-endian) and then that many bytes of
@@ -15,42 +16,55 @@ const packr = new Packr({ useRecords: false, mapsAsObjects: true });
 
 export class FrameTooLargeError extends Error {
   override readonly name = "FrameTooLargeError";
-  constructor(what: string, bytes: number) {
+  constructor(what: string, bytes: number, most: number) {
     super(
-      `${what} is ${bytes} bytes; a frame between server and worker holds at most ${MAX_FRAME_BYTES}`,
+      `${what} is ${bytes} bytes; a frame between server and worker holds at most ${most}`,
     );
   }
 }
 
+export interface PipeOptions {
+  /** What a frame may hold, without its header. */
+  maxFrameBytes?: number;
+}
+
 export class Pipe {
   readonly #stream: Duplex;
+  readonly #maxFrameBytes: number;
   #drained: Promise<void> | null = null;
 
-  constructor(stream: Duplex) {
+  constructor(stream: Duplex, options: PipeOptions = {}) {
     this.#stream = stream;
+    // Without a listener an error ends the process; `receive` may come later.
+    stream.on("error", () => {});
+    this.#maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES;
   }
 
   /**
    * Resolves when the other side has room for more, so a producer that awaits
    * it cannot run ahead of the reader. Throws FrameTooLargeError, and then
-   * nothing was sent.
+   * nothing was sent. After the close it does nothing.
    */
   async send(frame: Frame): Promise<void> {
-    const body = packr.pack(frame);
-    if (body.length > MAX_FRAME_BYTES)
-      throw new FrameTooLargeError(describe(frame), body.length);
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
-    header.writeUInt32BE(body.length);
-    this.#stream.cork();
-    this.#stream.write(header);
-    const hasRoom = this.#stream.write(body);
-    this.#stream.uncork();
-    if (!hasRoom) await this.#drain();
+    const bytes = packr.pack(frame, RESERVE_START_SPACE | HEADER_BYTES);
+    const length = bytes.length - HEADER_BYTES;
+    if (length > this.#maxFrameBytes)
+      throw new FrameTooLargeError(
+        describe(frame),
+        length,
+        this.#maxFrameBytes,
+      );
+    if (this.#stream.destroyed) return; // `receive` tells of it
+    bytes.writeUInt32BE(length);
+    if (!this.#stream.write(bytes)) await this.#drain();
   }
 
   /** Calls `onFrame` for each frame in order, and `onClose` once, with the error if there was one. */
-  receive(onFrame: (frame: Frame) => void, onClose: (error?: Error) => void): void {
-    const reader = new FrameReader(onFrame);
+  receive(
+    onFrame: (frame: Frame) => void,
+    onClose: (error?: Error) => void,
+  ): void {
+    const reader = new FrameReader(onFrame, this.#maxFrameBytes);
     let closed = false;
     const close = (error?: Error) => {
       if (closed) return;
@@ -104,9 +118,11 @@ class FrameReader {
   #chunks: Buffer[] = [];
   #buffered = 0;
   #wanted: number | null = null;
+  readonly #maxFrameBytes: number;
 
-  constructor(onFrame: (frame: Frame) => void) {
+  constructor(onFrame: (frame: Frame) => void, maxFrameBytes: number) {
     this.#onFrame = onFrame;
+    this.#maxFrameBytes = maxFrameBytes;
   }
 
   push(chunk: Buffer): void {
@@ -116,8 +132,12 @@ class FrameReader {
       if (this.#wanted === null) {
         if (this.#buffered < HEADER_BYTES) return;
         this.#wanted = this.#take(HEADER_BYTES).readUInt32BE();
-        if (this.#wanted > MAX_FRAME_BYTES)
-          throw new FrameTooLargeError("an incoming frame", this.#wanted);
+        if (this.#wanted > this.#maxFrameBytes)
+          throw new FrameTooLargeError(
+            "an incoming frame",
+            this.#wanted,
+            this.#maxFrameBytes,
+          );
       }
       if (this.#buffered < this.#wanted) return;
       const body = this.#take(this.#wanted);
@@ -143,11 +163,7 @@ function describe(frame: Frame): string {
 }
 
 /** Two ends of a pipe inside one process. */
-export function memoryPipe(): [Pipe, Pipe] {
-  const there = new PassThrough();
-  const back = new PassThrough();
-  return [
-    new Pipe(Duplex.from({ readable: back, writable: there })),
-    new Pipe(Duplex.from({ readable: there, writable: back })),
-  ];
+export function memoryPipe(options: PipeOptions = {}): [Pipe, Pipe] {
+  const [here, there] = memoryStreams();
+  return [new Pipe(here, options), new Pipe(there, options)];
 }

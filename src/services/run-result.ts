@@ -1,4 +1,4 @@
-import type { Json } from "../lib/json.ts";
+import { isObject, type Json } from "../lib/json.ts";
 import { UNRESTRICTED } from "../model/access.ts";
 import type { Queryable } from "../storage/database.ts";
 import { listEventsBackwards } from "../storage/event-segments.ts";
@@ -58,11 +58,10 @@ function withInterrupts(values: string, interrupts: string): string {
 async function threadResult(db: Queryable, threadId: string): Promise<string> {
   const thread = await getThread(db, threadId, UNRESTRICTED);
   if (thread === null) return "{}";
-  const waiting = Object.values(thread.interrupts).flat();
   const values = thread.values ?? {};
+  const waiting = Object.values(thread.interrupts).flat();
+  const isTold = waiting.length > 0 && isObject(values);
   return JSON.stringify(
-    waiting.length === 0 || typeof values !== "object"
-      ? values
-      : { ...values, __interrupt__: waiting },
+    isTold ? { ...values, __interrupt__: waiting } : values,
   );
 }

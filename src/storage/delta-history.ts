@@ -93,7 +93,11 @@ async function parentOf(db: Queryable, query: Query): Promise<string | null> {
   return row?.parent_checkpoint_id ?? null;
 }
 
-/** `from` and its ancestors, nearest first. Ids in the chain are looked up by the primary key. */
+/**
+ * `from` and its ancestors, nearest first. Cross joins, because SQLite keeps
+ * their order: each step then looks one id up by the primary key, where a
+ * plain join reads the whole namespace at each step.
+ */
 async function listAncestors(
   db: Queryable,
   { thread_id, checkpoint_ns }: Query,
@@ -104,14 +108,14 @@ async function listAncestors(
       select cast(${from} as text), 1
       union all
       select c.parent_checkpoint_id, chain.depth + 1
-      from chain join checkpoints c
-        on c.thread_id = ${thread_id} and c.checkpoint_ns = ${checkpoint_ns}
+      from chain cross join checkpoints c
+      where c.thread_id = ${thread_id} and c.checkpoint_ns = ${checkpoint_ns}
         and c.checkpoint_id = chain.checkpoint_id
-      where c.parent_checkpoint_id is not null and chain.depth < ${stride}
+        and c.parent_checkpoint_id is not null and chain.depth < ${stride}
     )
     select c.checkpoint_id, c.parent_checkpoint_id, c.channels
-    from chain join checkpoints c
-      on c.thread_id = ${thread_id} and c.checkpoint_ns = ${checkpoint_ns}
+    from chain cross join checkpoints c
+    where c.thread_id = ${thread_id} and c.checkpoint_ns = ${checkpoint_ns}
       and c.checkpoint_id = chain.checkpoint_id
     order by chain.depth`);
 }

@@ -207,19 +207,16 @@ export class SpoolCheckpointer extends BaseCheckpointSaver {
     values: ReadonlyMap<string, StoredValue>,
   ): Promise<void> {
     const known = this.#knownOf(record.thread_id);
-    const all = [...values.values()];
+    let sent = [...values.values()].filter(({ hash }) => !known.isStored(hash));
     try {
-      await this.#port.write({
-        kind: "put",
-        record,
-        values: all.filter(({ hash }) => !known.isStored(hash)),
-      });
+      await this.#port.write({ kind: "put", record, values: sent });
     } catch (cause) {
       if (!(cause instanceof IncompleteWriteError)) throw cause;
       known.forget();
-      await this.#port.write({ kind: "put", record, values: all });
+      sent = [...values.values()];
+      await this.#port.write({ kind: "put", record, values: sent });
     }
-    known.remember(all);
+    known.remember(sent);
   }
 
   async #read(query: CheckpointQuery): Promise<CheckpointTuple[]> {

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Json, JsonObject } from "../lib/json.ts";
 import type { GraphRequests, GraphSchemas } from "../protocol/graph-frames.ts";
 import type { RequestServer } from "../protocol/peer.ts";
@@ -34,14 +33,13 @@ export function graphRequests(
   };
 }
 
-/** `SPOOL_CACHE_DIR`: where a worker may keep what it can make again; absent: nowhere. */
+/** `SPOOL_CACHE_DIR`: where extracted schemas are kept from one start to the next; absent: nowhere. */
 export function staticSchemasFrom(
   env: Record<string, string | undefined>,
 ): StaticSchemas {
-  const directory = env["SPOOL_CACHE_DIR"];
   const timeout = Number(env["LANGGRAPH_SCHEMA_RESOLVE_TIMEOUT_MS"]);
   return new StaticSchemas({
-    cacheDirectory: directory ? join(directory, "schemas") : null,
+    cacheDirectory: env["SPOOL_CACHE_DIR"] || null,
     compiler: new SchemaCompiler({
       timeoutMs: timeout > 0 ? timeout : DEFAULT_TIMEOUT_MS,
     }),

@@ -13,11 +13,15 @@ import { toWire } from "./wire-json.ts";
 export const isMissing = (state: StateSnapshot): boolean =>
   state.createdAt === undefined;
 
+/** A graph whose whole state is one channel may have null for it. */
+const wireOrNull = (value: unknown): Json =>
+  value === null || value === undefined ? null : toWire(value);
+
 /** A state as clients see it. */
 export function threadState(state: StateSnapshot): ThreadState {
   const tasks = state.tasks.map(threadTask);
   return {
-    values: toWire(state.values),
+    values: wireOrNull(state.values),
     next: state.next,
     tasks,
     metadata:
@@ -35,7 +39,7 @@ export function threadSnapshot(state: StateSnapshot): ThreadSnapshot {
     .map((task) => [task.id, interruptsOf(task)] as const)
     .filter(([, interrupts]) => interrupts.length > 0);
   return {
-    values: isMissing(state) ? null : toWire(state.values),
+    values: isMissing(state) ? null : wireOrNull(state.values),
     next: state.next,
     interrupts: Object.fromEntries(waiting),
   };
@@ -71,7 +75,7 @@ function threadTask(task: Task): ThreadTask {
     checkpoint:
       nested === null || isState ? null : subgraphRef(nested as RunnableConfig),
     state: isState ? threadState(nested as StateSnapshot) : null,
-    result: task.result == null ? null : toWire(task.result),
+    result: wireOrNull(task.result),
   };
 }
 

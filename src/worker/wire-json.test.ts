@@ -56,6 +56,14 @@ describe("toWire", () => {
     expect(toWire(undefined)).toBeNull();
   });
 
+  it("says null for null, at the top too", () => {
+    expect([toWire(null), toWire(undefined), wireText(null)]).toEqual([
+      null,
+      null,
+      "null",
+    ]);
+  });
+
   it("has a form for what JSON cannot say", () => {
     expect(
       toWire({

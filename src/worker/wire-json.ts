@@ -19,7 +19,8 @@ export const wireText = (value: unknown): string =>
 export function toWire(value: unknown): Json {
   if (value === undefined) return null;
   try {
-    return convert(value, new Set()) ?? stringForm(value);
+    const converted = convert(value, new Set());
+    return converted === undefined ? stringForm(value) : converted;
   } catch {
     return stringForm(value);
   }

@@ -7,11 +7,8 @@ import {
   PeerError,
   type RequestServer,
 } from "../protocol/peer.ts";
-import type {
-  ProducedEvent,
-  RunExecution,
-  RunOutcome,
-} from "../protocol/run-frames.ts";
+import type { ProducedEvent, RunExecution } from "../protocol/run-frames.ts";
+import { attemptOutcome, type AttemptOutcome } from "./attempt.ts";
 import type { LaunchWorker } from "./launch.ts";
 import type { GraphState, Workers } from "./port.ts";
 import {
@@ -79,11 +76,13 @@ export class WorkerPool implements Workers, AsyncDisposable {
     );
   }
 
-  /** Null when no worker is ready. Rejects with PeerClosedError when the worker dies before it is done. */
-  execute(run: RunExecution): Promise<RunOutcome> | null {
+  /** Null when no worker is ready. Never rejects. */
+  execute(run: RunExecution): Promise<AttemptOutcome> | null {
     const worker = leastBusy(this.#ready());
     if (worker === null) return null;
-    return worker.execute(run).finally(() => this.#options.onRoom());
+    return attemptOutcome(worker.execute(run)).finally(() =>
+      this.#options.onRoom(),
+    );
   }
 
   async cancel(fence: { run_id: string; attempt: number }): Promise<void> {

@@ -3,7 +3,7 @@
  * dies goes on in another; the server, its streams and the other runs do not notice.
  */
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { readNotes, repeatedAfterStored } from "../support/diary.ts";
 import { killIfAlive } from "../support/processes.ts";
 import { collect, dataOf } from "../support/sdk.ts";
@@ -13,6 +13,9 @@ import {
   type TestServer,
 } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
+
+// Killed workers load the project again, which takes its time on a loaded machine.
+vi.setConfig({ testTimeout: 90_000 });
 
 const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 3);
 
@@ -78,8 +81,7 @@ test("a graph that always takes its process down ends in an error that says so",
     durability: "sync",
     raiseError: false,
   })) as { __error__?: { message: string } };
-  expect(values.__error__?.message).toMatch(/worker|process/i);
-  expect(values.__error__?.message).toMatch(/attempt/i);
+  expect(values.__error__?.message).toMatch(/worker .* died 4 times/);
   expect(await threads.get(thread_id)).toMatchObject({ status: "error" });
   // One attempt and three retries, none of which repeated the first step.
   expect(readNotes(file).map(({ step }) => step)).toEqual([
@@ -92,7 +94,7 @@ test("a graph that always takes its process down ends in an error that says so",
       input: { megabytes: 1, pieces: 1 },
     }),
   ).toHaveProperty("blobs");
-}, 90_000);
+});
 
 test("streams stay open while workers are killed with kill -9, and their runs complete", async () => {
   const server = await startServer({ config: CRASH_GRAPHS, workers: 2 });
@@ -116,7 +118,7 @@ test("streams stay open while workers are killed with kill -9, and their runs co
     const { values } = await server.client.threads.getState(thread_id);
     expect(values).toMatchObject({ done: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] });
   }
-}, 90_000);
+});
 
 test("all workers killed at once are replaced, and their runs go on", async () => {
   const server = await startServer({ config: CRASH_GRAPHS, workers: 3 });
@@ -132,7 +134,7 @@ test("all workers killed at once are replaced, and their runs go on", async () =
   for (const { text } of streams)
     expect(await text).toContain('"status":"success"');
   expect(Date.now() - start).toBeLessThan(15_000);
-}, 60_000);
+});
 
 test("a state can be read while the worker that would compute it is killed", async () => {
   const server = await startServer({ config: CRASH_GRAPHS, workers: 1 });
@@ -163,11 +165,14 @@ test.each(["uncaught", "unhandled rejection"])(
     expect(await other.text).toContain('"status":"success"');
     expect(server.output()).toContain("CustomError");
   },
-  90_000,
 );
 
 test("what graphs print is in the log of the server, with the id of the run", async () => {
-  const server = await startServer({ config: CRASH_GRAPHS, workers: 1 });
+  const server = await startServer({
+    config: CRASH_GRAPHS,
+    workers: 1,
+    env: { LOG_JSON: "true" },
+  });
   const { threads, runs } = server.client;
   const { thread_id } = await threads.create();
   const { run_id } = await runs.create(thread_id, "prints", {
@@ -185,8 +190,8 @@ test("what graphs print is in the log of the server, with the id of the run", as
   const line = server
     .output()
     .split("\n")
-    .find((text) => text.includes("parrot log 1"));
-  expect(line).toContain(run_id);
+    .find((text) => text.includes('"parrot log 1"'));
+  expect(JSON.parse(line ?? "{}")).toMatchObject({ run_id });
 });
 
 test("a cancel is certain, even when the graph ignores it", async () => {
@@ -209,4 +214,4 @@ test("a cancel is certain, even when the graph ignores it", async () => {
     input: { file, steps: 1, ms: 1 },
   });
   expect(values).toMatchObject({ done: [1] });
-}, 90_000);
+});

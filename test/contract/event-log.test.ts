@@ -85,7 +85,7 @@ describe.each(drivers())("the event log on $name", (driver) => {
     const { events, run } = await startRun();
     const readers = [collect(reader(events, run))];
     for (let batch = 0; batch < 20; batch += 1) {
-      events.append(run, values(10));
+      void events.append(run, values(10));
       if (batch % 5 === 0) {
         await events.flushed();
         readers.push(collect(reader(events, run)));
@@ -100,7 +100,7 @@ describe.each(drivers())("the event log on $name", (driver) => {
 
   it("goes on after a cursor, exclusively", async () => {
     const { events, run } = await startRun();
-    events.append(run, values(50));
+    void events.append(run, values(50));
     const late = collect(reader(events, run, 30));
     await end(events, run);
     expect(await late).toEqual(upTo(51).slice(30));
@@ -110,7 +110,7 @@ describe.each(drivers())("the event log on $name", (driver) => {
   it("bounds the memory of a reader that does not read, and still shows it everything", async () => {
     const { events, run } = await startRun();
     const slow = reader(events, run);
-    events.append(run, values(1));
+    void events.append(run, values(1));
     const seqs = [(await slow.next()).value!.seq];
     for (let batch = 0; batch < 30; batch += 1) {
       const room = events.append(run, values(100, batch * 100));
@@ -125,7 +125,7 @@ describe.each(drivers())("the event log on $name", (driver) => {
   it("stores nothing for an attempt that has lost its lease", async () => {
     const { events, run } = await startRun();
     await queue.finish(run);
-    events.append(run, values(5));
+    void events.append(run, values(5));
     await events.flushed();
     const stored = await events.list({
       thread_id: run.thread_id,
@@ -138,7 +138,7 @@ describe.each(drivers())("the event log on $name", (driver) => {
 
   it("drops events of an attempt that is not the open one", async () => {
     const { events, run } = await startRun();
-    events.append({ run_id: run.run_id, attempt: run.attempt + 1 }, values(5));
+    void events.append({ run_id: run.run_id, attempt: run.attempt + 1 }, values(5));
     await events.flushed();
     expect(await events.take(run, [])).toMatchObject({
       events: [],
@@ -149,7 +149,7 @@ describe.each(drivers())("the event log on $name", (driver) => {
   it("keeps line breaks and tabs of the data apart from its own", async () => {
     const { events, run } = await startRun();
     const data = JSON.stringify({ text: "a\tb\nc\r\n\u2028" });
-    events.append(run, [["values|node:1", data]]);
+    void events.append(run, [["values|node:1", data]]);
     await end(events, run);
     const [event] = await events.list({
       thread_id: run.thread_id,

@@ -147,7 +147,7 @@ describe.each(drivers())("deleting and pruning threads on $name", (driver) => {
     const before = await getThread(db.database, thread_id, null);
     expect(
       await prune({
-        thread_ids: [thread_id, uuid7()],
+        thread_ids: [thread_id, uuid7(), thread_id],
         strategy: "keep_latest",
       }),
     ).toBe(1);

@@ -204,9 +204,12 @@ describe.each(drivers())("searching threads on $name", (driver) => {
         .rows as Thread[];
       const key = (row: Thread) => `${row[sort_by]} ${row.thread_id}`;
       expect(ascending.map(key)).toEqual(ascending.map(key).sort());
-      expect(await ids({ sort_by, sort_order: "desc" })).toEqual(
-        ascending.map((row) => row.thread_id).reverse(),
-      );
+      const descending = ascending.map((row) => row.thread_id).reverse();
+      expect(await ids({ sort_by, sort_order: "desc" })).toEqual(descending);
+      // Also where no index has the order already.
+      expect(
+        await ids({ sort_by, sort_order: "desc", ids: descending }),
+      ).toEqual(descending);
     },
   );
 

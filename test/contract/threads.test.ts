@@ -361,6 +361,23 @@ describe.each(drivers())("threads on $name", (driver) => {
       expect((await stamps())[1]).not.toBe(firstState);
     });
 
+    test.each([
+      ["values", { values: { a: 2 } }],
+      ["interrupts", { interrupts: {} }],
+    ])(
+      "moves state_updated_at when %s alone have changed",
+      async (_, changed) => {
+        const { thread_id } = await newThread(database());
+        await set(thread_id, { status: "idle", snapshot, error: null });
+        const before = await getThread(database(), thread_id, null);
+        await later();
+        const next = { ...snapshot, ...changed };
+        await set(thread_id, { status: "idle", snapshot: next, error: null });
+        const after = await getThread(database(), thread_id, null);
+        expect(after?.state_updated_at).not.toBe(before?.state_updated_at);
+      },
+    );
+
     test("without a state of its own keeps values and interrupts", async () => {
       const { thread_id } = await newThread(database());
       await set(thread_id, { status: "interrupted", snapshot, error: null });

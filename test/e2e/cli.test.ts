@@ -195,7 +195,7 @@ describe("a server", () => {
     expect(dev.stdout).toMatch(/✓ agent\s+\d+ ms/);
     expect(await dev.end("SIGINT")).toBe(0);
     expect(dev.stdout).toMatch(/Stopping[^]*Stopped\.\n$/);
-    await expect(fetch(`${dev.url}/ok`)).rejects.toThrow();
+    await expect(fetch(`${dev.url}/ok`)).rejects.toThrow("fetch failed");
   });
 
   test("keeps its data where git does not look", async () => {

@@ -7,6 +7,7 @@ import {
   type Frame,
 } from "../support/sdk.ts";
 import { useServer } from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
 
 const server = useServer();
 
@@ -239,6 +240,62 @@ test("a run that is joined in its middle streams on to its end", async () => {
   expect(new Set(eventsOf(custom))).toEqual(
     new Set(["metadata", "custom", "end"]),
   );
+});
+
+test("who joins without a cursor sees what is still to come", async () => {
+  const { threads, runs } = server.client;
+  const { thread_id } = await threads.create();
+  const run = await runs.create(thread_id, "slow", {
+    input: { steps: 4, seconds: 0.4 },
+    streamMode: ["updates"],
+  });
+  await waitFor("the second step is done", async () => {
+    const { values } = await threads.getState<{ done?: number[] }>(thread_id);
+    return values.done?.[1];
+  });
+  const live = await collect(runs.joinStream(thread_id, run.run_id));
+  expect(dataOf(live, "updates").length).toBeLessThan(3);
+  expect(dataOf(live, "updates").at(-1)).toEqual({ work: { done: [4] } });
+  expect(live.at(-1)).toMatchObject({ event: "end" });
+  const late = await collect(runs.joinStream(thread_id, run.run_id));
+  expect(dataOf(late, "updates")).toEqual([]);
+});
+
+test("many readers follow one run, each from where it came in", async () => {
+  const { threads, runs } = server.client;
+  const { thread_id } = await threads.create();
+  const run = await runs.create(thread_id, "slow", {
+    input: { steps: 5, seconds: 0.2 },
+    streamMode: ["updates"],
+    streamResumable: true,
+  });
+  const readers = await Promise.all(
+    Array.from({ length: 10 }, () =>
+      collect(runs.joinStream(thread_id, run.run_id, { lastEventId: "-1" })),
+    ),
+  );
+  expect(readers[0]).toHaveLength(7);
+  for (const frames of readers) expect(frames).toEqual(readers[0]);
+});
+
+test("a silent stream keeps itself alive, also while a node blocks its process", async () => {
+  const { thread_id } = await server.client.threads.create();
+  const url = `/threads/${thread_id}/runs/stream`;
+  const body = { assistant_id: "blocks", input: { ms: 11_000 } };
+  const text = await (await server.send("POST", url, body)).text();
+  expect(text.match(/^: heartbeat\r?\n\r?\n/gm)?.length).toBeGreaterThanOrEqual(
+    2,
+  );
+  expect(text).toContain('"status":"success"');
+});
+
+test("a silent wait keeps itself alive with blank lines before its answer", async () => {
+  const { thread_id } = await server.client.threads.create();
+  const url = `/threads/${thread_id}/runs/wait`;
+  const body = { assistant_id: "slow", input: { steps: 1, seconds: 3.5 } };
+  const text = await (await server.send("POST", url, body)).text();
+  expect(text).toMatch(/^\n{2,}\{/);
+  expect(JSON.parse(text)).toMatchObject({ done: [1] });
 });
 
 test("streams are served as event streams that nothing may hold back", async () => {

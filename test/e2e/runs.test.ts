@@ -286,3 +286,19 @@ test("wrong fields are refused by name, unknown ones ignored", async () => {
   });
   expect(await lenient.json()).toEqual(measured);
 });
+
+test("durability exit stores only the end of a run", async () => {
+  const { threads, runs } = server.client;
+  const historyOf = async (durability: "exit" | "async" | "sync") => {
+    const { thread_id } = await threads.create();
+    const values = await runs.wait(thread_id, "fan-out", {
+      input: text,
+      durability,
+    });
+    expect(values).toEqual(measured);
+    return (await threads.getHistory(thread_id)).length;
+  };
+  expect(await historyOf("exit")).toBe(1);
+  expect(await historyOf("async")).toBe(4);
+  expect(await historyOf("sync")).toBe(4);
+});

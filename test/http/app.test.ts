@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { OPEN_CORS } from "../../src/config/sections.ts";
 import { NOT_YET } from "../../src/http/routes/not-yet.ts";
-import { DEFAULT_CORS } from "../../src/http/middleware/cors.ts";
 import { openTestApp, type TestApp } from "../support/apps.ts";
 
 let server: TestApp;
@@ -198,9 +198,9 @@ describe("CORS", () => {
     expect(response.headers.has("access-control-allow-origin")).toBe(false);
   });
 
-  async function withCors(settings: Partial<typeof DEFAULT_CORS>) {
+  async function withCors(settings: Partial<typeof OPEN_CORS>) {
     const other = await openTestApp({
-      http: { cors: { ...DEFAULT_CORS, ...settings } },
+      http: { cors: { ...OPEN_CORS, ...settings } },
     });
     return { app: other.app, [Symbol.asyncDispose]: other.close };
   }

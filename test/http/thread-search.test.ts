@@ -9,15 +9,9 @@ import {
 import type { App } from "../../src/http/deps.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { uuid7 } from "../../src/lib/uuid.ts";
-import { badRequest, invalid, notFound } from "../../src/model/errors.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { send, testApp, type Answer } from "../support/http.ts";
-import {
-  giveValues,
-  noWorkers,
-  stagedUpdate,
-  workersThatAnswer,
-} from "../support/threads.ts";
+import { giveValues, noWorkers } from "../support/threads.ts";
 
 let db: TestDatabase;
 let app: App;
@@ -35,10 +29,6 @@ const make = async (
 ): Promise<JsonObject & { thread_id: string }> =>
   (await post("/threads", body)).body as JsonObject & { thread_id: string };
 
-const refusal = (answer: Answer) => [
-  answer.status,
-  (answer.body as JsonObject)["detail"],
-];
 const fields = (answer: Answer) =>
   ((answer.body as JsonObject)["errors"] as { field: string }[]).map(
     (error) => error.field,

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pino } from "pino";
+import { OPEN_CORS } from "../../src/config/sections.ts";
 import { createApp } from "../../src/http/app.ts";
 import type { App, HttpSettings } from "../../src/http/deps.ts";
-import { DEFAULT_CORS } from "../../src/http/middleware/cors.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { deferred } from "../../src/lib/deferred.ts";
 import type { GraphSpec } from "../../src/protocol/graph-frames.ts";
@@ -77,7 +77,7 @@ export async function openTestApp({
     maxAttempts: 4,
     defaultTtl: null,
     http: {
-      cors: DEFAULT_CORS,
+      cors: OPEN_CORS,
       maxBodyBytes: 1_000_000,
       langgraphVersion: "1.2.3",
       ...http,

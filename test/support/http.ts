@@ -1,4 +1,4 @@
-import { DEFAULT_CORS } from "../../src/http/middleware/cors.ts";
+import { OPEN_CORS } from "../../src/config/sections.ts";
 import { createApp } from "../../src/http/app.ts";
 import type { App, AppDeps } from "../../src/http/deps.ts";
 import type { Json } from "../../src/lib/json.ts";
@@ -22,7 +22,7 @@ export function testApp(
     events: new EventLog({ database, log }),
     maxAttempts: 4,
     http: {
-      cors: DEFAULT_CORS,
+      cors: OPEN_CORS,
       maxBodyBytes: 1_000_000,
       langgraphVersion: null,
     },

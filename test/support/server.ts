@@ -35,7 +35,9 @@ export interface ServerOptions {
   /** Path of a langgraph.json. */
   config?: string;
   workers?: number;
-  /** Further flags of `spool start`. */
+  /** The command; `start` unless told otherwise. */
+  mode?: "dev" | "start";
+  /** Further flags of the command. */
   flags?: string[];
   env?: Record<string, string>;
 }
@@ -90,14 +92,22 @@ export class TestServer {
   async start(): Promise<void> {
     this.#port ||= await freePort();
     const log = openSync(this.#log, "a");
-    this.#process = spawn(process.execPath, [PROGRAM, ...this.#flags()], {
+    const child = spawn(process.execPath, [PROGRAM, ...this.#flags()], {
       cwd: this.directory,
       env: { ...cleanEnvironment(), ...this.#options.env },
       stdio: ["ignore", log, log],
     });
     closeSync(log);
+    this.#process = child;
+    const ended = new AbortController();
+    child.once("exit", (code, signal) =>
+      ended.abort(
+        new Error(`the server ended with ${code ?? signal}:\n${this.output()}`),
+      ),
+    );
     await waitFor("the server answers", () => this.#isReady(), {
       timeoutMs: START_MS,
+      signal: ended.signal,
     });
   }
 
@@ -146,19 +156,15 @@ export class TestServer {
 
   #flags(): string[] {
     const { config = ALL_GRAPHS, workers = 2, flags = [] } = this.#options;
+    const { mode = "start" } = this.#options;
     return [
-      ...["start", "--config", config, "--data-dir", this.dataDir],
+      ...[mode, "--no-browser", "--config", config, "--data-dir", this.dataDir],
       ...["--host", "127.0.0.1", "--port", String(this.#port)],
       ...["--workers", String(workers), ...flags],
     ];
   }
 
   async #isReady(): Promise<boolean> {
-    const { exitCode, signalCode } = this.#process ?? {};
-    if (exitCode != null || signalCode != null)
-      throw new Error(
-        `the server ended with ${exitCode ?? signalCode}:\n${this.output()}`,
-      );
     if (!(await this.fetch("/ok")).ok) return false;
     // Only a worker that has loaded the project can draw a graph.
     return (await this.fetch(`/assistants/${this.#graph}/graph`)).ok;

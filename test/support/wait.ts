@@ -3,6 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface WaitOptions {
   timeoutMs?: number;
   everyMs?: number;
+  /** Makes further waiting pointless; its reason is thrown. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -12,7 +14,7 @@ export interface WaitOptions {
 export async function waitFor<T>(
   what: string,
   condition: () => T | Promise<T>,
-  { timeoutMs = 15_000, everyMs = 25 }: WaitOptions = {},
+  { timeoutMs = 15_000, everyMs = 25, signal }: WaitOptions = {},
 ): Promise<NonNullable<T>> {
   const end = Date.now() + timeoutMs;
   let cause: unknown;
@@ -24,6 +26,7 @@ export async function waitFor<T>(
     } catch (error) {
       cause = error;
     }
+    signal?.throwIfAborted();
     if (Date.now() > end)
       throw new Error(`waited ${timeoutMs} ms in vain: ${what}`, { cause });
     await delay(everyMs);

@@ -23,16 +23,6 @@ const ALWAYS_EXPOSED = [
   "x-pagination-next",
 ];
 
-export const DEFAULT_CORS: CorsSettings = {
-  allow_origins: ["*"],
-  allow_origin_regex: null,
-  allow_methods: ["*"],
-  allow_headers: ["*"],
-  allow_credentials: false,
-  expose_headers: ALWAYS_EXPOSED,
-  max_age: 600, // what browsers keep at most is between 10 minutes and 2 hours
-};
-
 const METHODS = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS";
 
 /** Answers preflights, and marks every other response for the origin that asked. */

@@ -8,7 +8,7 @@ import type { MountRoutes } from "../deps.ts";
  */
 export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
   [
-    "Crons",
+    "The cron API",
     "POST /threads/:thread_id/runs/crons",
     "POST /runs/crons",
     "POST /runs/crons/search",
@@ -50,7 +50,7 @@ export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
     "GET /.well-known/agent-card.json",
   ],
   ["Generative UI", "POST /ui/:namespace", "GET /ui/:namespace/:file"],
-  ["Metrics", "GET /metrics"],
+  ["The metrics endpoint", "GET /metrics"],
 ];
 
 export function notYetRoutes(): MountRoutes {

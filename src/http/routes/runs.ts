@@ -8,8 +8,7 @@ import type { MountRoutes } from "../deps.ts";
 import { setPagination } from "../pagination.ts";
 import { integerParameter, pathId } from "../query.ts";
 import { jsonResponse } from "../responses.ts";
-import { runPath, streamResponse, waitResponse } from "../run-responses.ts";
-import { eventStream, RUN_FIELDS, runResult, runShape } from "../run-shapes.ts";
+import { RUN_FIELDS, runShape } from "../run-shapes.ts";
 
 const threadId = pathId("thread_id");
 const threadAndRun = pathId("thread_id", "run_id");
@@ -49,48 +48,6 @@ const remove = createRoute({
   responses: { 204: { description: "Deleted." } },
 });
 
-const onLeaving = z.object({ cancel_on_disconnect: lenientBoolean.optional() });
-
-const join = createRoute({
-  method: "get",
-  path: "/threads/{thread_id}/runs/{run_id}/join",
-  tags: ["Runs"],
-  summary: "Wait for the result of a run",
-  request: { params: threadAndRun, query: onLeaving },
-  responses: {
-    200: jsonResponse(runResult, "The last values, or `{__error__}`."),
-  },
-});
-
-const streamQuery = onLeaving.extend({
-  stream_mode: queryList(z.string()).optional(),
-});
-
-/** `-1` replays everything; absent means live events only. */
-const streamHeaders = z.object({ "last-event-id": z.string().optional() });
-
-const stream = createRoute({
-  method: "get",
-  path: "/threads/{thread_id}/runs/{run_id}/stream",
-  tags: ["Runs"],
-  summary: "Join the event stream of a run",
-  request: { params: threadAndRun, query: streamQuery, headers: streamHeaders },
-  responses: { 200: eventStream },
-});
-
-const streamById = createRoute({
-  method: "get",
-  path: "/runs/{run_id}/stream",
-  tags: ["Stateless runs"],
-  summary: "Join the event stream of a run by its id alone",
-  request: {
-    params: pathId("run_id"),
-    query: streamQuery,
-    headers: streamHeaders,
-  },
-  responses: { 200: eventStream },
-});
-
 const cancel = createRoute({
   method: "post",
   path: "/threads/{thread_id}/runs/{run_id}/cancel",
@@ -110,7 +67,7 @@ const cancel = createRoute({
   },
 });
 
-/** Runs that exist: read, delete, wait for, follow, stop. */
+/** Runs that exist: list, get, delete, stop. */
 export function runRoutes(deps: RunDeps): MountRoutes {
   return (app) => {
     app.openapi(list, async (c) => {
@@ -138,36 +95,6 @@ export function runRoutes(deps: RunDeps): MountRoutes {
       await removeRun(deps, c.get("caller"), c.req.valid("param"));
       return c.body(null, 204);
     });
-    app.openapi(join, async (c) => {
-      const run = await requireRun(deps, c.get("caller"), c.req.valid("param"));
-      c.header("Location", `${runPath(run)}/join`);
-      return waitResponse(c, deps, run, onDisconnect(c.req.valid("query")));
-    });
-    app.openapi(stream, async (c) => {
-      const run = await requireRun(deps, c.get("caller"), c.req.valid("param"));
-      c.header("Content-Location", runPath(run));
-      c.header("Location", `${runPath(run)}/stream`);
-      return streamResponse(
-        c,
-        deps,
-        run,
-        joinParams(c.req.valid("query"), c.req.valid("header")),
-      );
-    });
-    app.openapi(streamById, async (c) => {
-      const { run_id } = c.req.valid("param");
-      const run = await requireRun(deps, c.get("caller"), {
-        thread_id: null,
-        run_id,
-      });
-      c.header("Content-Location", `/runs/${run_id}`);
-      return streamResponse(
-        c,
-        deps,
-        run,
-        joinParams(c.req.valid("query"), c.req.valid("header")),
-      );
-    });
     app.openapi(cancel, async (c) => {
       const { wait = false, action, reason = null } = c.req.valid("query");
       const signal = c.req.raw.signal;
@@ -185,31 +112,6 @@ export function runRoutes(deps: RunDeps): MountRoutes {
       return c.body(null, wait ? 204 : 202);
     });
   };
-}
-
-type StreamQuery = z.output<typeof streamQuery>;
-
-const onDisconnect = (query: z.output<typeof onLeaving>) =>
-  query.cancel_on_disconnect === true
-    ? ("cancel" as const)
-    : ("continue" as const);
-
-function joinParams(
-  query: StreamQuery,
-  headers: z.output<typeof streamHeaders>,
-) {
-  const modes = query.stream_mode ?? [];
-  return {
-    after: cursor(headers["last-event-id"]),
-    modes: modes.length === 0 ? null : modes,
-    onDisconnect: onDisconnect(query),
-  };
-}
-
-/** Null without a cursor. One that is not ours replays everything that is kept. */
-function cursor(lastEventId: string | undefined): number | null {
-  if (lastEventId === undefined) return null;
-  return /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : -1;
 }
 
 const pick = <T extends object>(row: T, keys: readonly string[]): Partial<T> =>

@@ -165,5 +165,5 @@ create table store_items (
   expires_at integer,
   primary key (namespace, key)
 ) strict;
-create index store_items_by_updated on store_items (updated_at);
+create index store_items_by_updated on store_items (updated_at desc, namespace, key);
 create index store_items_by_expiry on store_items (expires_at) where expires_at is not null;

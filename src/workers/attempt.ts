@@ -1,0 +1,30 @@
+import { PeerClosedError, PeerError } from "../protocol/peer.ts";
+import type { RunOutcome } from "../protocol/run-frames.ts";
+
+/** How an attempt ended: as the worker said, or without its word. */
+export type AttemptOutcome =
+  | RunOutcome
+  /** Whether it did something after its last checkpoint is unknown. */
+  | { status: "worker died" }
+  /** The server could not store or read what the run needed: the graph is not at fault. */
+  | { status: "server failed"; message: string };
+
+/** Puts into words what is no answer of the worker. Any other error is the run's own. */
+export async function attemptOutcome(
+  executing: Promise<RunOutcome>,
+): Promise<AttemptOutcome> {
+  try {
+    return await executing;
+  } catch (cause) {
+    if (cause instanceof PeerClosedError) return { status: "worker died" };
+    const { name, message } =
+      cause instanceof PeerError ? cause.remote : (cause as Error);
+    if (isServerFault(cause)) return { status: "server failed", message };
+    return { status: "error", error: { error: name, message }, snapshot: null };
+  }
+}
+
+/** The worker says so with the code that the server refused it with. */
+const isServerFault = (cause: unknown): boolean =>
+  cause instanceof PeerError &&
+  (cause.remote.code === "unavailable" || cause.remote.code === "storage_full");
