@@ -294,6 +294,8 @@ const CLIENT_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "invalid",
   "too_large",
   "not_implemented",
+  "unavailable",
+  "storage_full",
 ]);
 
 function asAppError(cause: unknown): unknown {

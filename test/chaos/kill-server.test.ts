@@ -96,7 +96,11 @@ test(
   "whatever was acknowledged survives kill -9, and every run comes to its end",
   { timeout: 60_000 + ROUNDS * 20_000 },
   async () => {
-    const server = await startServer({ config: CRASH_GRAPHS });
+    const server = await startServer({
+      config: CRASH_GRAPHS,
+      // What is lost is the question here, not when to give up.
+      env: { BG_JOB_MAX_RETRIES: String(ROUNDS) },
+    });
     const told = await killRepeatedly(server);
     const { threads, runs } = server.client;
     const accepted = byKind(told, "run");
@@ -180,6 +184,52 @@ test("a run that was cut off goes on at the next start with the step it was at, 
   expect(
     after.slice(-before.length).map(({ checkpoint }) => checkpoint),
   ).toEqual(before.map(({ checkpoint }) => checkpoint));
+});
+
+test("a server that is killed again and again spends no attempts of its runs", async () => {
+  const server = await startServer({ config: CRASH_GRAPHS, workers: 1 });
+  const { threads, runs } = server.client;
+  const { thread_id } = await threads.create();
+  const file = join(server.directory, "notes");
+  const { run_id } = await runs.create(thread_id, "counted", {
+    input: { file, steps: 12, ms: 250 },
+    durability: "sync",
+  });
+  // More often than a run whose worker dies would be tried again.
+  for (let kills = 1; kills <= 5; kills += 1) {
+    await waitFor("the run moves on", () => {
+      const steps = readNotes(file).map(({ step }) => Number(step));
+      return Math.max(0, ...steps) > 2 * kills - 1;
+    });
+    await server.kill9();
+    await server.start();
+  }
+  await runs.join(thread_id, run_id);
+  expect((await runs.get(thread_id, run_id)).status).toBe("success");
+  expect(repeatedAfterStored(readNotes(file))).toEqual([]);
+});
+
+test("a thread with supersteps is whole the moment after its creation was answered", async () => {
+  const server = await startServer();
+  const created = await server.send("POST", "/threads", {
+    metadata: { graph_id: "approval" },
+    supersteps: [
+      { updates: [{ values: { to: "Ada" }, as_node: "__input__" }] },
+      { updates: [{ values: { to: "Ada" }, as_node: "__start__" }] },
+      { updates: [{ values: { letter: "Hi" }, as_node: "write" }] },
+    ],
+  });
+  const thread = (await created.json()) as { thread_id: string };
+  await server.kill9();
+  await server.start();
+  const { threads } = server.client;
+  expect(await threads.get(thread.thread_id)).toEqual(thread);
+  const history = await threads.getHistory(thread.thread_id);
+  expect(history.map(({ next }) => next)).toEqual([
+    ["approve"],
+    ["write"],
+    ["__start__"],
+  ]);
 });
 
 test("a client's stream finds its way back to the run after kill -9 of the server", async () => {
