@@ -1,6 +1,11 @@
 import type { Json, JsonObject } from "../lib/json.ts";
 
-export const THREAD_STATUSES = ["idle", "busy", "interrupted", "error"] as const;
+export const THREAD_STATUSES = [
+  "idle",
+  "busy",
+  "interrupted",
+  "error",
+] as const;
 export type ThreadStatus = (typeof THREAD_STATUSES)[number];
 
 export const TTL_STRATEGIES = ["delete", "keep_latest"] as const;

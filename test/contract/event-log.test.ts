@@ -138,7 +138,10 @@ describe.each(drivers())("the event log on $name", (driver) => {
 
   it("drops events of an attempt that is not the open one", async () => {
     const { events, run } = await startRun();
-    void events.append({ run_id: run.run_id, attempt: run.attempt + 1 }, values(5));
+    void events.append(
+      { run_id: run.run_id, attempt: run.attempt + 1 },
+      values(5),
+    );
     await events.flushed();
     expect(await events.take(run, [])).toMatchObject({
       events: [],

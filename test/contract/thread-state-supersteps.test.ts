@@ -31,7 +31,12 @@ async function prepopulated(
     metadata: { graph_id },
     supersteps: supersteps.map((updates) => ({ updates })),
   });
-  return createThread({ ...bench, defaultTtl: null }, ANONYMOUS, request);
+  const { database, workers } = bench;
+  return createThread(
+    { database, workers, defaultTtl: null },
+    ANONYMOUS,
+    request,
+  );
 }
 
 /** What must be the same in a history and in its rebuilt copy: all but ids, times and who made it. */

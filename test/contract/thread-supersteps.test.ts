@@ -95,7 +95,9 @@ describe("creating a thread with supersteps", () => {
   test("whose checkpoints cannot be stored leaves no thread behind", async () => {
     const thread_id = uuid7();
     const staged = stagedUpdate(uuid7()); // of a thread that is not there
-    await expect(create({ thread_id }, () => staged).made).rejects.toThrow(/FOREIGN KEY/);
+    await expect(create({ thread_id }, () => staged).made).rejects.toThrow(
+      /FOREIGN KEY/,
+    );
     expect(await getThread(db.database, thread_id, null)).toBeNull();
   });
 
