@@ -20,39 +20,50 @@ export async function resultOf(
   if (end?.error != null) return JSON.stringify({ __error__: end.error });
   const { values, interrupts } = await lastValues(db, run.run_id);
   if (values === null) return threadResult(db, run.thread_id);
-  return interrupts === null ? values : withInterrupts(values, interrupts);
+  // A static breakpoint interrupts without a question: then the state is the answer.
+  if (interrupts.length === 0) return values;
+  const state = JSON.parse(values) as object;
+  return JSON.stringify({ ...state, __interrupt__: interrupts });
 }
 
-/** Read from the end: the last frame with values is near it, however long the stream is. */
+/**
+ * The last state, and the questions around it. Read from the end, as far as
+ * the state before: tasks that run side by side ask in a frame each, after the
+ * state that they were asked in or, when some of them were answered, before it.
+ */
 async function lastValues(
   db: Queryable,
   run_id: string,
-): Promise<{ values: string | null; interrupts: string | null }> {
-  let interrupts: string | null = null;
+): Promise<{ values: string | null; interrupts: Json[] }> {
+  const interrupts = new Map<unknown, Json>();
+  let values: string | null = null;
   let before = Number.MAX_SAFE_INTEGER;
   for (;;) {
     const events = await listEventsBackwards(db, { run_id, before });
     for (const { event, data } of events) {
       if (event !== "values") continue;
-      if (!data.startsWith(INTERRUPT_ONLY)) return { values: data, interrupts };
-      interrupts ??= data;
+      if (data.startsWith(INTERRUPT_ONLY)) collect(interrupts, data);
+      else if (values === null) values = data;
+      else return { values, interrupts: inOrder(interrupts) };
     }
     const oldest = events.at(-1);
-    if (oldest === undefined) return { values: null, interrupts };
+    if (oldest === undefined)
+      return { values, interrupts: inOrder(interrupts) };
     before = oldest.seq;
   }
 }
 
-function withInterrupts(values: string, interrupts: string): string {
-  const told = (JSON.parse(interrupts) as { __interrupt__: Json[] })
+/** By id: an attempt that died may have asked the same before. */
+function collect(interrupts: Map<unknown, Json>, data: string): void {
+  const told = (JSON.parse(data) as { __interrupt__: { id?: string }[] })
     .__interrupt__;
-  // A static breakpoint interrupts without a question: then the state is the answer.
-  if (told.length === 0) return values;
-  return JSON.stringify({
-    ...(JSON.parse(values) as object),
-    __interrupt__: told,
-  });
+  for (const interrupt of told.toReversed())
+    interrupts.set(interrupt.id ?? interrupt, interrupt);
 }
+
+/** They were collected from the last to the first. */
+const inOrder = (interrupts: Map<unknown, Json>): Json[] =>
+  [...interrupts.values()].toReversed();
 
 /** A run that streamed no values, or whose stream is past its retention. */
 async function threadResult(db: Queryable, threadId: string): Promise<string> {

@@ -110,14 +110,15 @@ export async function handBackRun(
   return row === null ? "lost" : "handed back";
 }
 
-/** All that an instance owned, back to the queue. */
+/** All that an instance owned, back to the queue. Its end was not their doing: graphs run elsewhere, so it spends no attempt. */
 export async function handBackRunsOf(
   tx: Queryable,
   owner: string,
 ): Promise<string[]> {
   const rows = await tx.query<{ thread_id: string }>(sql`
     update runs
-    set q = 'ready', status = 'pending', owner = null, updated_at = ${tx.dialect.now}
+    set q = 'ready', status = 'pending', owner = null, updated_at = ${tx.dialect.now},
+        max_attempts = max_attempts + 1
     where owner = ${owner} and q = 'running'
     returning thread_id`);
   return rows.map((row) => row.thread_id);

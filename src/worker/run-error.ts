@@ -1,11 +1,6 @@
 import type { RunError } from "../model/run.ts";
-
-/** The class of an exception: its own `name`, else the name of its constructor. */
-export function errorName(error: Error): string {
-  const { name } = error;
-  if (name !== "Error" && typeof name === "string" && name !== "") return name;
-  return error.constructor?.name || "Error";
-}
+import { errorName } from "./error-name.ts";
+import { wireText } from "./wire-json.ts";
 
 /** What user code threw, as clients are told. Anything can be thrown. */
 export function runError(thrown: unknown): RunError {
@@ -18,5 +13,12 @@ export function runError(thrown: unknown): RunError {
       message: String(message),
     };
   }
-  return { error: "Error", message: String(thrown) };
+  return { error: "Error", message: textOf(thrown) };
+}
+
+/** LangGraph adds to a thrown object the task that threw it. */
+function textOf(thrown: unknown): string {
+  if (typeof thrown !== "object" || thrown === null) return String(thrown);
+  const { pregelTaskId: _, ...rest } = thrown as { pregelTaskId?: string };
+  return wireText(rest);
 }

@@ -19,7 +19,7 @@ const wireOrNull = (value: unknown): Json =>
 
 /** A state as clients see it. */
 export function threadState(state: StateSnapshot): ThreadState {
-  const tasks = state.tasks.map(threadTask);
+  const tasks = state.tasks.map((task) => threadTask(task, state));
   return {
     values: wireOrNull(state.values),
     next: state.next,
@@ -36,7 +36,7 @@ export function threadState(state: StateSnapshot): ThreadState {
 /** How a thread stands, by the newest state of its root graph. */
 export function threadSnapshot(state: StateSnapshot): ThreadSnapshot {
   const waiting = state.tasks
-    .map((task) => [task.id, interruptsOf(task)] as const)
+    .map((task) => [task.id, interruptsOf(task, state)] as const)
     .filter(([, interrupts]) => interrupts.length > 0);
   return {
     values: isMissing(state) ? null : wireOrNull(state.values),
@@ -63,7 +63,7 @@ export function checkpointRef(
 
 type Task = StateSnapshot["tasks"][number];
 
-function threadTask(task: Task): ThreadTask {
+function threadTask(task: Task, state: StateSnapshot): ThreadTask {
   const nested = task.state === undefined ? null : task.state;
   const isState = nested !== null && "values" in nested;
   return {
@@ -71,7 +71,7 @@ function threadTask(task: Task): ThreadTask {
     name: task.name,
     path: toWire(task.path ?? []) as Json[],
     error: errorText(task.error),
-    interrupts: interruptsOf(task),
+    interrupts: interruptsOf(task, state),
     checkpoint:
       nested === null || isState ? null : subgraphRef(nested as RunnableConfig),
     state: isState ? threadState(nested as StateSnapshot) : null,
@@ -87,8 +87,11 @@ function subgraphRef({ configurable }: RunnableConfig): CheckpointRef {
   };
 }
 
-const interruptsOf = (task: Task): Interrupt[] =>
-  task.interrupts.map((interrupt) => toWire(interrupt) as Interrupt);
+/** A task that has been answered keeps its questions until all tasks of its step have ended; they wait for nobody. */
+function interruptsOf(task: Task, { next }: StateSnapshot): Interrupt[] {
+  const waits = task.result === undefined && next.includes(task.name);
+  return waits ? task.interrupts.map((one) => toWire(one) as Interrupt) : [];
+}
 
 /** LangGraph keeps an error as whatever was thrown, or as `{name, message}` once it was stored. */
 function errorText(error: unknown): string | null {

@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import type { Json } from "../lib/json.ts";
-import { errorName } from "./run-error.ts";
+import { errorName } from "./error-name.ts";
 
 /*
  * What user code puts into state, updates and custom events, as the JSON that

@@ -269,38 +269,3 @@ test("the workers of a killed server go with it", async () => {
   await server.kill9();
   await waitFor("no worker is left", () => !workers.some(isAlive));
 });
-
-test("a stop hands unfinished runs back, and the next start finishes them", async () => {
-  const server = await startServer({
-    config: CRASH_GRAPHS,
-    env: { BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: "0" },
-  });
-  const { threads, runs } = server.client;
-  const { thread_id } = await threads.create();
-  const file = join(server.directory, "notes");
-  const { run_id } = await runs.create(thread_id, "counted", {
-    input: { file, steps: 20, ms: 200 },
-    durability: "sync",
-    streamResumable: true,
-  });
-  await waitFor("the second step runs", () => readNotes(file).length === 2);
-  await server.stop();
-  await server.start();
-  expect(await runs.join(thread_id, run_id)).toMatchObject({
-    done: Array.from({ length: 20 }, (_, n) => n + 1),
-  });
-  expect(repeatedAfterStored(readNotes(file))).toEqual([]);
-});
-
-test("a second server on the same data refuses to start and names the first", async () => {
-  const server = await startServer({ config: CRASH_GRAPHS });
-  const second = await startServer({
-    config: CRASH_GRAPHS,
-    flags: ["--data-dir", server.dataDir],
-  }).then(
-    () => null,
-    (error: unknown) => error as Error,
-  );
-  expect(second?.message).toContain(String(server.pid));
-  expect((await server.fetch("/ok")).status).toBe(200);
-});
