@@ -10,7 +10,7 @@ import { Socket } from "node:net";
 import { cpus } from "node:os";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
-import type { Method } from "../src/protocol/frames.ts";
+import type { Method } from "../src/protocol/method.ts";
 import { Peer } from "../src/protocol/peer.ts";
 import { memoryPipe, Pipe } from "../src/protocol/pipe.ts";
 

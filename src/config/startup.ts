@@ -1,4 +1,4 @@
-import type { GraphFailure } from "../protocol/frames.ts";
+import type { GraphFailure } from "../protocol/graph-frames.ts";
 
 /** How a graph stands: news of it come while workers load, and when a reload changes it. */
 export type GraphNews =

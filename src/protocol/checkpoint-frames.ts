@@ -1,5 +1,5 @@
 import type { JsonObject } from "../lib/json.ts";
-import type { Method } from "./frames.ts";
+import type { Method } from "./method.ts";
 
 /** Who writes. Storage refuses a write whose attempt has lost its lease. */
 export interface Fence {

@@ -12,7 +12,7 @@
  *   server  → run.cancel (notice)
  */
 import type { CheckpointRequests } from "./checkpoint-frames.ts";
-import type { GraphRequests } from "./graph-frames.ts";
+import type { GraphFailure, GraphRequests } from "./graph-frames.ts";
 import type { RunNotices, RunRequests, RunControls } from "./run-frames.ts";
 import type { StateRequests } from "./state-frames.ts";
 import type { StoreRequests } from "./store-frames.ts";
@@ -40,15 +40,6 @@ export interface RemoteError {
   stack?: string;
 }
 
-/** The shape of one method: what goes in, what comes back. */
-export interface Method<Params, Result> {
-  params: Params;
-  result: Result;
-}
-
-export type Methods = Record<string, Method<unknown, unknown>>;
-export type Notices = Record<string, unknown>;
-
 /** What the server asks of a worker. */
 export type WorkerRequests = GraphRequests & RunRequests & StateRequests;
 
@@ -65,15 +56,3 @@ export type ServerNotices = RunNotices & {
   /** A line that a graph printed. `run_id` is null outside of a run. */
   log: { run_id: string | null; stream: "stdout" | "stderr"; text: string };
 };
-
-/** Why a graph did not load, for people. */
-export interface GraphFailure {
-  name: string;
-  message: string;
-  /** Path relative to the project, `src/agent.ts`; null when the error has no place. */
-  file: string | null;
-  line: number | null;
-  column: number | null;
-  /** The lines around the place with a marker, without colours; null when there is no place. */
-  frame: string | null;
-}

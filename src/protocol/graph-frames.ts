@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../lib/json.ts";
-import type { GraphFailure, Method } from "./frames.ts";
+import type { Method } from "./method.ts";
 
 /** One entry of `graphs` in langgraph.json. */
 export interface GraphSpec {
@@ -46,3 +46,15 @@ export type GraphRequests = {
     GraphSchemas
   >;
 };
+
+/** Why a graph did not load, for people. */
+export interface GraphFailure {
+  name: string;
+  message: string;
+  /** Path relative to the project, `src/agent.ts`; null when the error has no place. */
+  file: string | null;
+  line: number | null;
+  column: number | null;
+  /** The lines around the place with a marker, without colours; null when there is no place. */
+  frame: string | null;
+}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { deferred } from "../lib/deferred.ts";
-import { PROTOCOL_VERSION, type Frame, type Method } from "./frames.ts";
+import { PROTOCOL_VERSION, type Frame } from "./frames.ts";
+import type { Method } from "./method.ts";
 import { Peer, type RequestServer } from "./peer.ts";
 import { memoryPipe } from "./pipe.ts";
 

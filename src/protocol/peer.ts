@@ -1,11 +1,6 @@
 import { deferred, type Deferred } from "../lib/deferred.ts";
-import {
-  PROTOCOL_VERSION,
-  type Frame,
-  type Methods,
-  type Notices,
-  type RemoteError,
-} from "./frames.ts";
+import { PROTOCOL_VERSION, type Frame, type RemoteError } from "./frames.ts";
+import type { Methods, Notices } from "./method.ts";
 import type { Pipe } from "./pipe.ts";
 
 /** An error that the other side answered a request with. */

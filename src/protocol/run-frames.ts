@@ -1,7 +1,7 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { RunError, RunKwargs } from "../model/run.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
-import type { Method } from "./frames.ts";
+import type { Method } from "./method.ts";
 
 /** One attempt at a run. */
 export interface RunExecution {

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from "../lib/json.ts";
 import type { CheckpointRef, ThreadState } from "../model/thread-state.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import type { CheckpointWrite } from "./checkpoint-frames.ts";
-import type { Method } from "./frames.ts";
+import type { Method } from "./method.ts";
 
 /** The graph and the thread that a state request is about. */
 export interface StateTarget {

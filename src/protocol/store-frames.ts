@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../lib/json.ts";
-import type { Method } from "./frames.ts";
+import type { Method } from "./method.ts";
 
 export interface StoreItem {
   namespace: string[];

@@ -8,7 +8,7 @@ import {
 } from "@langchain/langgraph";
 import { describe, expect, it } from "vitest";
 import { bindGraph } from "./bind-graph.ts";
-import type { CompiledGraph } from "./load-graphs.ts";
+import type { CompiledGraph } from "./graph-exports.ts";
 
 const State = Annotation.Root({ value: Annotation<string> });
 

@@ -1,5 +1,5 @@
 import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph";
-import type { CompiledGraph } from "./load-graphs.ts";
+import type { CompiledGraph } from "./graph-exports.ts";
 
 export interface Bindings {
   checkpointer: BaseCheckpointSaver;

@@ -1,5 +1,5 @@
+import type { CompiledGraph as LangGraph } from "@langchain/langgraph";
 import type { Json, JsonObject } from "../lib/json.ts";
-import type { AccessContext, CompiledGraph } from "./load-graphs.ts";
 
 /*
  * The forms in which a file may export a graph: compiled, uncompiled builder,
@@ -7,6 +7,12 @@ import type { AccessContext, CompiledGraph } from "./load-graphs.ts";
  * any of these, or a function that makes one. Judged by shape: the user's
  * copy of LangGraph need not be ours.
  */
+
+export type CompiledGraph = LangGraph<string>;
+
+/** Why a graph is wanted; factories are told. */
+export type AccessContext =
+  "threads.create_run" | "threads.update" | "threads.read" | "assistants.read";
 
 export type GraphFactory = (
   config: { configurable: JsonObject },

@@ -3,7 +3,7 @@ import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { codeFrameColumns } from "@babel/code-frame";
-import type { GraphFailure } from "../protocol/frames.ts";
+import type { GraphFailure } from "../protocol/graph-frames.ts";
 import { runError } from "./run-error.ts";
 
 /** Where in a source file. `line` and `column` count from 1. */

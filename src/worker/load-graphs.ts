@@ -1,20 +1,18 @@
 import { existsSync } from "node:fs";
 import { relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { CompiledGraph as LangGraph } from "@langchain/langgraph";
 import type { Json, JsonObject } from "../lib/json.ts";
-import type { GraphFailure } from "../protocol/frames.ts";
-import type { GraphSpec } from "../protocol/graph-frames.ts";
+import type { GraphFailure, GraphSpec } from "../protocol/graph-frames.ts";
 import {
   exportedValue,
   graphOf,
   isFactory,
+  type AccessContext,
+  type CompiledGraph,
   type GraphFactory,
 } from "./graph-exports.ts";
 import { describeFailure } from "./graph-failure.ts";
 import { registerSourceLoaders } from "./source-loaders.ts";
-
-export type CompiledGraph = LangGraph<string>;
 
 /** A graph of langgraph.json after the attempt to load it. */
 export type GraphEntry =
@@ -27,10 +25,6 @@ export interface Project {
   root: string;
   graphs: Map<string, GraphEntry>;
 }
-
-/** Why a graph is wanted; factories are told. */
-export type AccessContext =
-  "threads.create_run" | "threads.update" | "threads.read" | "assistants.read";
 
 export interface GraphUse {
   configurable: JsonObject;

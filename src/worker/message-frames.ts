@@ -1,5 +1,5 @@
 import { isObject } from "../lib/json.ts";
-import type { StreamChunk } from "./stream-frames.ts";
+import type { StreamChunk } from "./stream-chunk.ts";
 
 /** What we use of LangChain's messages, whichever copy of it they come from. */
 interface Message {

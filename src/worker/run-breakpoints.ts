@@ -1,6 +1,6 @@
 import type { StateSnapshot } from "@langchain/langgraph";
 import type { RunExecution } from "../protocol/run-frames.ts";
-import type { CompiledGraph } from "./load-graphs.ts";
+import type { CompiledGraph } from "./graph-exports.ts";
 
 type Breakpoint = "*" | string[] | null | undefined;
 

@@ -1,6 +1,6 @@
 import type { ThreadSnapshot } from "../model/thread.ts";
 import type { RunExecution } from "../protocol/run-frames.ts";
-import type { CompiledGraph } from "./load-graphs.ts";
+import type { CompiledGraph } from "./graph-exports.ts";
 import { threadSnapshot } from "./state-shape.ts";
 
 /** How a run leaves its thread. */

@@ -1,11 +1,8 @@
 import type { StreamMode } from "../model/run.ts";
-import type { CompiledGraph } from "./load-graphs.ts";
+import type { CompiledGraph } from "./graph-exports.ts";
 import type { RunCall } from "./run-config.ts";
-import {
-  libraryModes,
-  type LibraryMode,
-  type StreamChunk,
-} from "./stream-frames.ts";
+import type { LibraryMode, StreamChunk } from "./stream-chunk.ts";
+import { libraryModes } from "./stream-frames.ts";
 
 export interface StreamParams {
   graph: CompiledGraph;

@@ -2,25 +2,8 @@ import type { StreamMode } from "../model/run.ts";
 import type { ProducedEvent } from "../protocol/run-frames.ts";
 import { checkpointFrame, debugFrame, taskFrame } from "./debug-frames.ts";
 import { MessageFrames } from "./message-frames.ts";
+import type { LibraryMode, StreamChunk } from "./stream-chunk.ts";
 import { wireText } from "./wire-json.ts";
-
-/** The names that LangGraph has for its modes. */
-export type LibraryMode =
-  | "values"
-  | "updates"
-  | "messages"
-  | "custom"
-  | "debug"
-  | "tasks"
-  | "checkpoints"
-  | "tools";
-
-/** One element of LangGraph's stream. The namespace is empty for the root graph. */
-export interface StreamChunk {
-  namespace: string[];
-  mode: LibraryMode;
-  payload: unknown;
-}
 
 /** What LangGraph must stream for the modes that a client asked for. */
 export function libraryModes(asked: readonly StreamMode[]): LibraryMode[] {

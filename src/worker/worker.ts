@@ -1,10 +1,10 @@
 import type {
-  GraphFailure,
   ServerNotices,
   ServerRequests,
   WorkerNotices,
   WorkerRequests,
 } from "../protocol/frames.ts";
+import type { GraphFailure } from "../protocol/graph-frames.ts";
 import type { GraphRequests } from "../protocol/graph-frames.ts";
 import { Peer } from "../protocol/peer.ts";
 import type { Pipe } from "../protocol/pipe.ts";

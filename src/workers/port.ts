@@ -1,4 +1,5 @@
-import type { GraphFailure, WorkerRequests } from "../protocol/frames.ts";
+import type { WorkerRequests } from "../protocol/frames.ts";
+import type { GraphFailure } from "../protocol/graph-frames.ts";
 
 export type GraphState =
   | { graph_id: string; state: "loading" }

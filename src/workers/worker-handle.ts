@@ -1,11 +1,11 @@
 import type { Logger } from "../lib/logger.ts";
 import type {
-  GraphFailure,
   ServerNotices,
   ServerRequests,
   WorkerNotices,
   WorkerRequests,
 } from "../protocol/frames.ts";
+import type { GraphFailure } from "../protocol/graph-frames.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import {
   Peer,

@@ -4,12 +4,12 @@ import { fileURLToPath } from "node:url";
 import { uuid7 } from "../../src/lib/uuid.ts";
 import type { RunKwargs } from "../../src/model/run.ts";
 import type {
-  GraphFailure,
   ServerNotices,
   ServerRequests,
   WorkerNotices,
   WorkerRequests,
 } from "../../src/protocol/frames.ts";
+import type { GraphFailure } from "../../src/protocol/graph-frames.ts";
 import type { GraphSpec } from "../../src/protocol/graph-frames.ts";
 import { Peer } from "../../src/protocol/peer.ts";
 import { memoryPipe, Pipe } from "../../src/protocol/pipe.ts";
