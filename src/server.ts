@@ -6,7 +6,7 @@ import type { RunningServer, StartupEvents } from "./config/startup.ts";
 import { Dispatcher } from "./engine/dispatcher.ts";
 import { startRetention } from "./engine/retention.ts";
 import { ENGINE_DEFAULTS, type EngineSettings } from "./engine/settings.ts";
-import { createApp } from "./http/app.ts";
+import type { App } from "./http/deps.ts";
 import { listen, type Listening } from "./http/listen.ts";
 import type { Logger } from "./lib/logger.ts";
 import { installedVersion } from "./lib/package-version.ts";
@@ -38,6 +38,9 @@ const HTTP_CLOSE_MS = 2000;
 /** Ctrl-C on a laptop does not wait for runs: they go on from their checkpoints at the next start. */
 const DEV_SHUTDOWN_GRACE_MS = 1000;
 
+/** 24 days; a timer for longer than that fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export interface ServerOptions extends StartupEvents {
   /** How workers are started; processes of their own unless told otherwise. */
   launch?: LaunchWorker;
@@ -60,17 +63,20 @@ export async function startServer(
     const parts = { database, events, log };
     const { workers, dispatcher } = buildEngine(config, parts, options);
     await registerGraphs(parts, config.graphs, config.langgraphConfig);
-    const listening = await listenFor(config, { ...parts, workers });
+    const listening = await listenFor(config);
     closers.push(
       () => listening.close(HTTP_CLOSE_MS),
       () => workers.close(),
     );
+    options.onListening?.(listening.url);
     await dispatcher.start();
     closers.push(() => dispatcher.close());
     const streamRetentionMs = config.streamRetentionSeconds * 1000;
     closers.push(startRetention({ ...parts, streamRetentionMs }));
     if (config.reload) closers.push(reloadOnChange(config, workers, log));
-    return { url: listening.url, ready: workers.start(), close };
+    const ready = workers.start();
+    listening.serve(await loadApp(config, { ...parts, workers }));
+    return { url: listening.url, ready, close };
   } catch (cause) {
     await close();
     throw cause;
@@ -141,12 +147,13 @@ function workerProcesses(config: Config, log: Logger): LaunchWorker {
     });
 }
 
-/** In `dev` the next free port does as well, unless the user asked for this one. */
-async function listenFor(
+/** The routes with their schemas take longer to load than all the rest, so workers start and the user reads meanwhile. */
+async function loadApp(
   config: Config,
   parts: Parts & { workers: WorkerPool },
-): Promise<Listening> {
-  const app = createApp({
+): Promise<App> {
+  const { createApp } = await import("./http/app.ts");
+  return createApp({
     ...parts,
     defaultTtl: config.ttl,
     maxAttempts: config.maxRetries + 1,
@@ -156,11 +163,15 @@ async function listenFor(
       langgraphVersion: installedVersion("@langchain/langgraph", config.root),
     },
   });
+}
+
+/** In `dev` the next free port does as well, unless the user asked for this one. */
+async function listenFor(config: Config): Promise<Listening> {
   const { host, port, mode } = config;
   const mayMove = mode === "dev" && !port.explicit;
   for (let candidate = port.value; ; candidate += 1) {
     try {
-      return await listen(app, { host, port: candidate });
+      return await listen({ host, port: candidate });
     } catch (cause) {
       const isTaken = (cause as { code?: string }).code === "EADDRINUSE";
       if (!mayMove || !isTaken || candidate === 65_535) throw cause;
@@ -169,11 +180,14 @@ async function listenFor(
 }
 
 function engineSettings(config: Config): EngineSettings {
-  const shutdownGraceMs = config.shutdownGraceSeconds * 1000;
+  const shutdownGraceMs = Math.min(
+    config.shutdownGraceSeconds * 1000,
+    MAX_TIMER_MS,
+  );
   return {
     ...ENGINE_DEFAULTS,
     cancelGraceMs: config.cancelGraceSeconds * 1000,
-    runTimeoutMs: config.runTimeoutSeconds * 1000,
+    runTimeoutMs: Math.min(config.runTimeoutSeconds * 1000, MAX_TIMER_MS),
     shutdownGraceMs:
       config.mode === "dev"
         ? Math.min(shutdownGraceMs, DEV_SHUTDOWN_GRACE_MS)
@@ -186,30 +200,45 @@ function reloadOnChange(
   workers: WorkerPool,
   log: Logger,
 ): () => Promise<void> {
-  const watcher = watchProject(config, (file) => {
+  const reload = async (file: string) => {
     const start = performance.now();
-    workers.reload().then(
-      (outcome) => {
-        const ms = Math.round(performance.now() - start);
-        if (outcome === "replaced")
-          log.info({ file, ms }, "the project was reloaded");
-        else
-          log.error(
-            { file },
-            "the change does not load; the graphs from before it stay",
-          );
-      },
-      (cause: unknown) =>
+    const outcome = await workers.reload();
+    const ms = Math.round(performance.now() - start);
+    if (outcome === "replaced")
+      log.info({ file, ms }, "the project was reloaded");
+    if (outcome === "kept")
+      log.error(
+        { file },
+        "the change does not load; the graphs from before it stay",
+      );
+  };
+  const watcher = watchProject(
+    config,
+    (file) => {
+      reload(file).catch((cause: unknown) =>
         log.error({ err: cause }, "the project could not be reloaded"),
-    );
-  });
+      );
+    },
+    (cause) =>
+      log.warn(
+        { err: cause },
+        "part of the project cannot be watched; changes there need a restart",
+      ),
+  );
   return async () => watcher[Symbol.asyncDispose]();
 }
 
 function closeOnce(closers: Closers): () => Promise<void> {
   let closing: Promise<void> | null = null;
   const closeAll = async () => {
-    for (const undo of closers.toReversed()) await undo();
+    const failures: unknown[] = [];
+    for (const undo of closers.toReversed())
+      try {
+        await undo();
+      } catch (cause) {
+        failures.push(cause); // the others are to be closed all the same
+      }
+    if (failures.length > 0) throw failures[0];
   };
   return () => (closing ??= closeAll());
 }

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../config/config-error.ts";
 
 /** Makes the folder for the data, one that git leaves alone without a line in the project's own .gitignore. */
 export function prepareDataDir(dataDir: string): void {
-  if (existsSync(dataDir)) return;
+  if (statSync(dataDir, { throwIfNoEntry: false })?.isDirectory()) return;
   try {
     mkdirSync(dataDir, { recursive: true });
     writeFileSync(join(dataDir, ".gitignore"), "*\n");

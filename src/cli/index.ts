@@ -32,7 +32,9 @@ addServerOptions(
 addServerOptions(
   program
     .command("start")
-    .description("serve a project in production; no reload, a worker per core"),
+    .description(
+      "serve a project in production; no reload, a worker per core but one",
+    ),
 ).action(async (flags: Flags) => {
   const { start } = await import("./commands/start.ts");
   await start(flags);

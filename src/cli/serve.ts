@@ -26,11 +26,12 @@ export async function serve(params: ServeParams): Promise<void> {
   ]);
   const log: Logger = createLogger(config.log);
   const report: Report = early ?? new LogReport(config, log);
-  const server = await startServer(config, log, {
+  const starting = startServer(config, log, {
+    onListening: (url) => report.listening(url, warnings),
     onGraph: (graph) => report.graph(graph),
   });
-  report.listening(server.url, warnings);
-  stopOnSignal(server, report);
+  stopOnSignal(starting, report);
+  const server = await starting;
   params.onListening?.(server);
   await server.ready;
   report.ready();

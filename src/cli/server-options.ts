@@ -20,7 +20,7 @@ export function addServerOptions(command: Command): Command {
     )
     .option(
       "--durability <mode>",
-      'full: acknowledged writes survive power loss; relaxed: kill -9 only (default: "full")',
+      "full: acknowledged writes survive power loss; relaxed: kill -9 only (default: full)",
     )
     .option("--no-browser", "do not open the API docs in the browser (dev)")
     .option("--no-reload", "do not reload when files change (dev)")

@@ -6,13 +6,16 @@ import type { Report } from "./report.ts";
 const SAME_SIGNAL_MS = 500;
 
 /** The first signal drains and closes, a later one exits at once. Ends the process. */
-export function stopOnSignal(server: RunningServer, report: Report): void {
+export function stopOnSignal(
+  starting: Promise<RunningServer>,
+  report: Report,
+): void {
   let firstAt: number | null = null;
   const onSignal = (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => {
     if (firstAt === null) {
       firstAt = Date.now();
       report.stopping();
-      void stop(server, report);
+      void stop(starting, report);
     } else if (Date.now() - firstAt > SAME_SIGNAL_MS)
       process.exit(128 + constants.signals[signal]);
   };
@@ -23,7 +26,12 @@ export function stopOnSignal(server: RunningServer, report: Report): void {
   process.stdout.on("error", () => {});
 }
 
-async function stop(server: RunningServer, report: Report): Promise<void> {
+async function stop(
+  starting: Promise<RunningServer>,
+  report: Report,
+): Promise<void> {
+  const server = await starting.catch(() => null);
+  if (server === null) return; // whoever started it tells why
   try {
     await server.close();
   } catch (error) {

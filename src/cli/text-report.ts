@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { GraphNews } from "../config/startup.ts";
 import { VERSION } from "../lib/package-version.ts";
-import { painter, type Paint } from "./paint.ts";
+import { painter, type Paint } from "../lib/paint.ts";
 import type { Report } from "./report.ts";
 
 /** How often a load that takes long says that it still goes on. */
@@ -69,14 +69,14 @@ export class TextReport implements Report {
   ready(): void {
     if (this.#progress !== null) clearInterval(this.#progress);
     if (this.#isStopping) return;
-    const all = this.#config.graphs.length;
+    const all = counted(this.#config.graphs.length, "graph");
+    const served = this.#config.graphs.length - this.#failed.size;
+    const graphs = this.#failed.size === 0 ? all : `${served} of ${all}`;
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1);
     if (this.#loading.size > 0)
       this.#warning("no worker could start; see the log. It is tried again.");
     else
-      this.#line(
-        `  Ready after ${seconds} s with ${all - this.#failed.size} of ${counted(all, "graph")}. Ctrl-C stops.\n`,
-      );
+      this.#line(`  Ready after ${seconds} s with ${graphs}. Ctrl-C stops.\n`);
     if (this.#failed.size > 0 && this.#config.reload)
       this.#line("  Mend the file and it is loaded again.\n");
   }

@@ -8,6 +8,8 @@ export type GraphNews =
 
 /** What `startServer` tells whoever started it. */
 export interface StartupEvents {
+  /** The address is taken, `http://host:port`; what is sent there is answered as soon as the rest is loaded. */
+  onListening?: (url: string) => void;
   onGraph?: (graph: GraphNews) => void;
 }
 

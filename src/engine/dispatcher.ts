@@ -29,7 +29,7 @@ export class Dispatcher implements AsyncDisposable {
   readonly #lease: InstanceLease;
   readonly #executions = new Map<string, Execution>();
   #endings: (() => void)[] = [];
-  #isPumping = false;
+  #pumping: Promise<void> | null = null;
   #isNudged = false;
   #isStopping = false;
 
@@ -63,7 +63,7 @@ export class Dispatcher implements AsyncDisposable {
   /** There may be runs to claim, or room for them. */
   nudge(): void {
     this.#isNudged = true;
-    if (!this.#isPumping) void this.#pump();
+    this.#pumping ??= this.#pump();
   }
 
   /**
@@ -74,6 +74,7 @@ export class Dispatcher implements AsyncDisposable {
     if (this.#isStopping) return;
     this.#isStopping = true;
     for (const end of this.#endings) end();
+    await this.#pumping; // what it has claimed is ours to end
     await this.#drain(this.#deps.settings.shutdownGraceMs);
     this.#stopAll();
     await this.#drain(this.#deps.settings.cancelGraceMs + 1000);
@@ -101,7 +102,6 @@ export class Dispatcher implements AsyncDisposable {
   }
 
   async #pump(): Promise<void> {
-    this.#isPumping = true;
     try {
       while (this.#isNudged && !this.#isStopping) {
         this.#isNudged = false;
@@ -110,7 +110,7 @@ export class Dispatcher implements AsyncDisposable {
     } catch (cause) {
       this.#deps.log.error({ err: cause }, "runs could not be claimed");
     } finally {
-      this.#isPumping = false;
+      this.#pumping = null;
     }
   }
 
@@ -131,7 +131,9 @@ export class Dispatcher implements AsyncDisposable {
     const execution = new Execution(this.#deps, run);
     this.#executions.set(run.run_id, execution);
     void execution.settled.then(() => {
-      this.#executions.delete(run.run_id);
+      // A run that was handed back may have been claimed again already.
+      if (this.#executions.get(run.run_id) === execution)
+        this.#executions.delete(run.run_id);
       this.nudge();
     });
     void execution.perform(lastSeq + (run.attempt > 1 ? ATTEMPT_GAP : 1));

@@ -39,6 +39,7 @@ export class Execution {
   readonly #deps: ExecutionDeps;
   #stopReason: StopReason | null = null;
   #retryDelayMs = 0;
+  #countsAsAttempt = true;
   readonly #giveUp = new AbortController();
   #timers: NodeJS.Timeout[] = [];
   readonly #settled = deferred<void>();
@@ -75,9 +76,9 @@ export class Execution {
 
   /** Abort signal now; a worker that does not heed it is ended after the grace period. */
   stop(reason: StopReason): void {
+    if (reason === "server stops") this.#giveUp.abort();
     if (this.#stopReason !== null) return;
     this.#stopReason = reason;
-    if (reason === "server stops") this.#giveUp.abort();
     const { workers, settings, log } = this.#deps;
     const { run_id } = this.run;
     void workers.cancel(this.run);
@@ -99,7 +100,10 @@ export class Execution {
       ...run,
       resume: run.input_applied,
     });
-    if (executing === null) return "handed back";
+    if (executing === null) {
+      this.#countsAsAttempt = false; // it was never tried
+      return "handed back";
+    }
     this.#later(settings.runTimeoutMs, () => this.stop("timed out"));
     return this.#endOf(await executing);
   }
@@ -119,10 +123,12 @@ export class Execution {
       case "lost":
         return "lost";
       case "worker died":
-        return this.#stopReason === null
-          ? "handed back"
-          : this.#stopped(await this.#snapshot());
+        if (this.#stopReason !== null)
+          return this.#stopped(await this.#snapshot());
+        this.#countsAsAttempt = !outcome.byUs;
+        return "handed back";
       case "server failed":
+        this.#countsAsAttempt = false;
         this.#retryDelayMs = backoffMs(this.run.attempt, RETRY_BACKOFF);
         return "handed back";
     }
@@ -202,7 +208,7 @@ export class Execution {
     log.debug({ run_id, thread_id, status: end.status }, "run ended");
   }
 
-  /** Back to the queue, with what it has streamed so far. It counts as an attempt unless we are the ones who stop. */
+  /** Back to the queue, with what it has streamed so far. It counts as an attempt unless it was our doing. */
   async #handBack(): Promise<void> {
     const { database, events } = this.#deps;
     const segment = await events.take(this.run, []);
@@ -211,7 +217,8 @@ export class Execution {
         if (segment !== null && segment.events.length > 0)
           await insertSegment(tx, segment);
         await handBackRun(tx, this.run, {
-          countAttempt: this.#stopReason !== "server stops",
+          countAttempt:
+            this.#countsAsAttempt && this.#stopReason !== "server stops",
           delayMs: this.#retryDelayMs,
         });
       }),

@@ -53,15 +53,20 @@ export async function recordEnd(
   if ((await finishRun(tx, run, end)) === "lost") return "lost";
   await promoteNext(tx, thread_id);
   const isBusy = await hasUnfinishedRun(tx, thread_id);
+  const status = isBusy ? "busy" : threadStatus(run, end);
   await setThreadSnapshot(tx, thread_id, {
-    status: isBusy ? "busy" : threadStatus(end),
+    status,
     snapshot: end.snapshot,
-    error: end.error,
+    error: status === "error" ? end.error : null,
   });
   return "finished";
 }
 
-function threadStatus(end: RunEnd): ThreadStatus {
-  if (end.error !== null) return "error";
+function threadStatus(run: ClaimedRun, end: RunEnd): ThreadStatus {
+  if (end.error !== null && !isRefusedResume(run, end)) return "error";
   return end.snapshot === null ? "idle" : statusOf(end.snapshot);
 }
+
+/** An answer that nobody waits for fails its run, and leaves the thread as it was. */
+const isRefusedResume = ({ kwargs }: ClaimedRun, { error }: RunEnd): boolean =>
+  kwargs.strict_resume && error?.error === "UnknownInterruptError";

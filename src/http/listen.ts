@@ -1,12 +1,15 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
+import { deferred } from "../lib/deferred.ts";
 import type { App } from "./deps.ts";
 
 export interface Listening {
   /** `http://127.0.0.1:2024`, with the port that was given out. */
   url: string;
   port: number;
+  /** Answers with this app. Requests that come before wait for it. */
+  serve(app: App): void;
   /**
    * Takes no new connections, ends the idle ones, and waits for the active
    * ones until the deadline (milliseconds), at which they are cut off.
@@ -23,13 +26,23 @@ const HEADERS_MS = 30_000;
 /** How often close() looks for connections that have become idle. */
 const IDLE_CHECK_MS = 50;
 
-/** Port 0 takes any free one. Rejects with an Error that names port and remedy; its `code` is the system's (`EADDRINUSE`). */
-export async function listen(
-  app: App,
-  { host, port }: { host: string; port: number },
-): Promise<Listening> {
+/**
+ * Takes the address, so that it can be told while the routes are still being
+ * loaded. Port 0 takes any free one. Rejects with an Error that names port and
+ * remedy; its `code` is the system's (`EADDRINUSE`).
+ */
+export async function listen({
+  host,
+  port,
+}: {
+  host: string;
+  port: number;
+}): Promise<Listening> {
+  const served = deferred<App>();
+  let app: App | null = null;
   const server = createAdaptorServer({
-    fetch: app.fetch,
+    fetch: async (request, env) =>
+      (app ?? (await served.promise)).fetch(request, env),
     // Graphs and users' code use the globals; they stay Node's own.
     overrideGlobalObjects: false,
     serverOptions: {
@@ -43,6 +56,10 @@ export async function listen(
   return {
     url: `http://${shownHost(host)}:${address.port}`,
     port: address.port,
+    serve: (ready) => {
+      app = ready;
+      served.resolve(ready);
+    },
     close: (deadlineMs) => close(server, deadlineMs),
   };
 }

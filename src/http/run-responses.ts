@@ -15,8 +15,17 @@ import type { AppEnv } from "./deps.ts";
 export type OnDisconnect = "cancel" | "continue";
 
 /** Where clients read the run's id from: nothing may follow it. */
-export const runPath = ({ thread_id, run_id }: Run): string =>
+export const runPath = ({ thread_id, run_id }: RunAddress): string =>
   `/threads/${thread_id}/runs/${run_id}`;
+
+type RunAddress = Pick<Run, "thread_id" | "run_id">;
+
+/** Where clients whose connection broke come back to. */
+export const setLocation = (
+  c: Context,
+  run: RunAddress,
+  way: "stream" | "join",
+): void => c.header("Location", `${runPath(run)}/${way}`);
 
 /** Stateless runs hide their thread here; `Location` names it, for those who reconnect. */
 export const setRunHeaders = (
@@ -29,7 +38,7 @@ export const setRunHeaders = (
     "Content-Location",
     stateless ? `/runs/${run.run_id}` : runPath(run),
   );
-  if (reconnect !== null) c.header("Location", `${runPath(run)}/${reconnect}`);
+  if (reconnect !== null) setLocation(c, run, reconnect);
 };
 
 interface StreamParams {
@@ -88,10 +97,7 @@ async function* filtered(
   modes: readonly string[] | null,
 ): AsyncGenerator<RunEvent> {
   if (modes === null) return yield* events;
-  // `messages-tuple` is called `messages` on the wire.
-  const wanted = new Set(
-    modes.map((mode) => (mode === "messages-tuple" ? "messages" : mode)),
-  );
+  const wanted = new Set(modes);
   for await (const event of events) {
     const mode = modeOf(event.event);
     if (ALWAYS_SENT.has(mode) || wanted.has(mode)) yield event;

@@ -1,5 +1,5 @@
 import { pino, type Logger, type LoggerOptions } from "pino";
-import pretty from "pino-pretty";
+import { logText } from "./log-text.ts";
 
 export type { Logger } from "pino";
 
@@ -28,15 +28,7 @@ export function createLogger(settings: LogSettings): Logger {
     redact: REDACTED,
   };
   if (settings.json) return pino(options);
-  return pino(
-    options,
-    pretty({
-      colorize: settings.color,
-      translateTime: "SYS:HH:MM:ss.l",
-      // A request's line has these in its text.
-      ignore: "pid,hostname,method,path,status,ms",
-      singleLine: true,
-      sync: true,
-    }),
-  );
+  const write = (line: string) =>
+    void process.stdout.write(logText(line, settings.color));
+  return pino(options, { write });
 }

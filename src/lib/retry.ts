@@ -4,7 +4,7 @@ import { backoffMs } from "./backoff.ts";
 export interface RetryParams {
   firstMs: number;
   maxMs: number;
-  /** Once it fires, the next failure is thrown. */
+  /** When it fires there is one more try, at once; its failure is thrown. */
   signal: AbortSignal;
   onFailure: (cause: unknown) => void;
 }
@@ -20,7 +20,9 @@ export async function retry<T>(
     } catch (cause) {
       if (params.signal.aborted) throw cause;
       params.onFailure(cause);
-      await sleep(backoffMs(attempt, params));
+      await sleep(backoffMs(attempt, params), undefined, {
+        signal: params.signal,
+      }).catch(() => {}); // the signal: try for the last time
     }
   }
 }

@@ -9,6 +9,7 @@ import {
   uuid,
   withDefault,
 } from "./fields.ts";
+import { graphConfig } from "./graph-config.ts";
 
 export const ASSISTANT_FIELDS = [
   "assistant_id",
@@ -56,7 +57,7 @@ export const assistantSearch = z
 export type AssistantSearch = z.output<typeof assistantSearch>;
 
 const content = {
-  config: optional(jsonObject),
+  config: optional(graphConfig),
   /** Any JSON; graphs expect an object. */
   context: optional(jsonValue),
   description: optional(z.string()),

@@ -10,6 +10,9 @@ export interface RunEvent {
   data: string;
 }
 
-/** Mode of an event: `messages/partial|ns` -> `messages`. */
-export const modeOf = (event: string): string =>
-  event.split("|", 1)[0]?.split("/", 1)[0] ?? event;
+/** Mode of an event: `values|ns` -> `values`, `messages/partial` -> `messages`; what is called `messages` on the wire is `messages-tuple`. */
+export function modeOf(event: string): string {
+  const [name = event] = event.split("|", 1);
+  if (name === "messages") return "messages-tuple";
+  return name.split("/", 1)[0] ?? name;
+}

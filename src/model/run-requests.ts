@@ -5,8 +5,10 @@ import {
   lenientBoolean,
   metadata,
   optional,
+  uuid,
   withDefault,
 } from "./fields.ts";
+import { graphConfig } from "./graph-config.ts";
 import {
   DURABILITIES,
   MULTITASK_STRATEGIES,
@@ -15,23 +17,24 @@ import {
   type StreamMode,
 } from "./run.ts";
 
-/** A mode, or a list of them; an empty list is the default. Unknown modes beside known ones are dropped. */
+const isStreamMode = (mode: string): mode is StreamMode =>
+  (STREAM_MODES as readonly string[]).includes(mode);
+
+/** A mode, or a list of them; an empty list is the default. */
 const streamModes = z
   .preprocess(
     (given) => (typeof given === "string" ? [given] : given),
     z.array(z.string()),
   )
   .transform((given, context): StreamMode[] => {
-    const known = given.filter((mode): mode is StreamMode =>
-      (STREAM_MODES as readonly string[]).includes(mode),
-    );
-    if (known.length === 0 && given.length > 0)
+    const unknown = given.find((mode) => !isStreamMode(mode));
+    if (unknown !== undefined)
       context.issues.push({
         code: "custom",
         input: given,
-        message: `unknown mode ${JSON.stringify(given[0])}; known are ${STREAM_MODES.join(", ")}`,
+        message: `unknown mode ${JSON.stringify(unknown)}; known are ${STREAM_MODES.join(", ")}`,
       });
-    return known.length === 0 ? ["values"] : known;
+    return given.length === 0 ? ["values"] : given.filter(isStreamMode);
   })
   .meta({
     anyOf: [
@@ -63,7 +66,7 @@ const command = jsonObject
 const nodeNames = z.union([z.literal("*"), z.array(z.string())]);
 
 const checkpoint = z.object({
-  checkpoint_id: optional(z.string().min(1)),
+  checkpoint_id: optional(uuid),
   checkpoint_ns: optional(z.string()),
   checkpoint_map: optional(z.record(z.string(), z.string())),
 });
@@ -74,15 +77,7 @@ const runFields = {
   input: jsonValue.nullish().transform((value) => value ?? null),
   command: optional(command),
   metadata: withDefault(metadata, {}),
-  config: withDefault(
-    jsonObject.refine(
-      ({ configurable }) =>
-        configurable == null ||
-        (typeof configurable === "object" && !Array.isArray(configurable)),
-      { error: "must be an object", path: ["configurable"] },
-    ),
-    {},
-  ),
+  config: withDefault(graphConfig, {}),
   context: jsonValue.nullish().transform((value) => value ?? null),
   webhook: optional(z.string().min(1).max(65_536)),
   interrupt_before: optional(nodeNames),
@@ -117,7 +112,7 @@ export const threadRunCreate = z
   .object({
     ...runFields,
     checkpoint: optional(checkpoint),
-    checkpoint_id: optional(z.string().min(1)),
+    checkpoint_id: optional(uuid),
     multitask_strategy: withDefault(z.enum(MULTITASK_STRATEGIES), "enqueue"),
     if_not_exists: withDefault(z.enum(["reject", "create"]), "reject"),
   })

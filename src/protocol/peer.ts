@@ -182,6 +182,8 @@ export class Peer<
 }
 
 export function remoteError(cause: unknown): RemoteError {
+  // Its own answer comes back to the other side: the code in it is how that knows it.
+  if (cause instanceof PeerError) return cause.remote;
   if (!(cause instanceof Error))
     return { name: "Error", message: String(cause) };
   const { code } = cause as { code?: unknown };

@@ -1,8 +1,6 @@
 import { uuid7 } from "../lib/uuid.ts";
 import type { Caller } from "../auth/caller.ts";
-import { UNRESTRICTED } from "../model/access.ts";
 import type { Assistant } from "../model/assistant.ts";
-import { notFound } from "../model/errors.ts";
 import type { MultitaskStrategy, Run } from "../model/run.ts";
 import type {
   RunCreate,
@@ -13,14 +11,16 @@ import { CHANNELS } from "../storage/channels.ts";
 import type { Database, Queryable } from "../storage/database.ts";
 import { insertRun } from "../storage/runs.ts";
 import { markThreadBusy, takeRunSeq } from "../storage/thread-turn.ts";
+import { readHead } from "../storage/thread-head.ts";
 import {
-  findThread,
   insertThread,
   lockThread,
   type ThreadHandle,
 } from "../storage/threads.ts";
 import { requireAssistant } from "./assistants.ts";
 import { makeRoom, type Room } from "./multitask.ts";
+import { checkpointNotFound } from "./state-target.ts";
+import { threadNotFound } from "./threads.ts";
 import { assembleKwargs } from "./run-kwargs.ts";
 import type { RunDeps } from "./run-deps.ts";
 
@@ -86,6 +86,7 @@ async function accept(deps: RunDeps, params: Acceptance): Promise<Run> {
   const run_id = uuid7();
   const { run, room } = await deps.database.transaction(async (tx) => {
     const thread = await params.openThread(tx);
+    await requireCheckpoint(tx, thread, params.request);
     const room = await makeRoom(tx, {
       thread_id: thread.thread_id,
       run_id,
@@ -121,6 +122,9 @@ async function enqueue(
     metadata: {
       ...assistant.metadata,
       ...thread.metadata,
+      // The thread may have been another graph's until now.
+      graph_id,
+      assistant_id,
       ...request.metadata,
     },
   });
@@ -168,11 +172,21 @@ async function makeThread(
     ttl: deps.defaultTtl,
     temporary,
   });
-  const thread = await findThread(tx, thread_id, UNRESTRICTED);
   // A thread that exists and was not found before is hidden from the caller: never run on it.
-  if (inserted === null || thread === null) throw threadNotFound(thread_id);
-  return thread;
+  if (inserted === null) throw threadNotFound(thread_id);
+  return { ...inserted, temporary, run_seq: 0 };
 }
 
-const threadNotFound = (threadId: string) =>
-  notFound(`Thread with ID ${threadId} not found`);
+/** LangGraph would start an empty state from a checkpoint that is not there. */
+async function requireCheckpoint(
+  tx: Queryable,
+  { thread_id }: ThreadHandle,
+  { checkpoint, checkpoint_id: short }: RunCreate,
+): Promise<void> {
+  const checkpoint_id = checkpoint?.checkpoint_id ?? short;
+  if (checkpoint_id === undefined) return;
+  const checkpoint_ns = checkpoint?.checkpoint_ns ?? "";
+  const at = { thread_id, checkpoint_ns, checkpoint_id };
+  if ((await readHead(tx, at)) === null)
+    throw checkpointNotFound(thread_id, checkpoint_id);
+}

@@ -20,7 +20,7 @@ export function assembleKwargs(params: {
     command: request.command ?? null,
     config: {
       ...assistant.config,
-      ...request.config,
+      ...present(request.config),
       configurable: assembleConfigurable(params),
     },
     context: mergedContext(assistant.context, request.context),
@@ -58,6 +58,12 @@ function assembleConfigurable(params: {
     assistant_id: assistant.assistant_id,
   };
 }
+
+/** Null says the same as leaving a setting out: the assistant's stands. */
+const present = (config: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.entries(config).filter(([, value]) => value !== null),
+  );
 
 const configurableOf = (config: JsonObject): JsonObject =>
   isObject(config["configurable"])

@@ -1,9 +1,8 @@
 import { isObject, type Json } from "../lib/json.ts";
-import { UNRESTRICTED } from "../model/access.ts";
 import type { Queryable } from "../storage/database.ts";
 import { listEventsBackwards } from "../storage/event-segments.ts";
 import { getRunEnd } from "../storage/run-queue.ts";
-import { getThread } from "../storage/threads.ts";
+import { getLastState } from "../storage/threads.ts";
 
 /** A frame of `values` that only tells of interrupts begins like this. */
 const INTERRUPT_ONLY = '{"__interrupt__"';
@@ -67,7 +66,7 @@ const inOrder = (interrupts: Map<unknown, Json>): Json[] =>
 
 /** A run that streamed no values, or whose stream is past its retention. */
 async function threadResult(db: Queryable, threadId: string): Promise<string> {
-  const thread = await getThread(db, threadId, UNRESTRICTED);
+  const thread = await getLastState(db, threadId);
   if (thread === null) return "{}";
   const values = thread.values ?? {};
   const waiting = Object.values(thread.interrupts).flat();

@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
 import { isUuid } from "../lib/uuid.ts";
 import { UNRESTRICTED } from "../model/access.ts";
+import { notFound } from "../model/errors.ts";
 import type { CheckpointConfig } from "../model/thread-state-requests.ts";
 import type { CheckpointRef } from "../model/thread-state.ts";
 import type { StateTarget } from "../protocol/state-frames.ts";
@@ -36,6 +37,9 @@ export async function stateTarget(
     context: assistant?.context ?? {},
   };
 }
+
+export const checkpointNotFound = (threadId: string, checkpointId: string) =>
+  notFound(`Checkpoint ${checkpointId} of thread ${threadId} not found`);
 
 /** As it crosses the pipe: without members that say nothing. */
 export function checkpointRef(config: CheckpointConfig): CheckpointRef {

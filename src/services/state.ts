@@ -8,7 +8,11 @@ import { readHead, type ThreadHead } from "../storage/thread-head.ts";
 import { findThread } from "../storage/threads.ts";
 import type { Workers } from "../workers/port.ts";
 import type { StateCache } from "./state-cache.ts";
-import { checkpointRef, stateTarget } from "./state-target.ts";
+import {
+  checkpointNotFound,
+  checkpointRef,
+  stateTarget,
+} from "./state-target.ts";
 
 export interface StateDeps {
   database: Database;
@@ -38,9 +42,7 @@ export async function getState(
       : await readState(deps, { target, checkpoint, subgraphs });
   if (state !== null) return state;
   if (checkpoint.checkpoint_id === undefined) return EMPTY_STATE;
-  throw notFound(
-    `Checkpoint ${checkpoint.checkpoint_id} of thread ${thread_id} not found`,
-  );
+  throw checkpointNotFound(thread_id, checkpoint.checkpoint_id);
 }
 
 interface Read {

@@ -4,6 +4,7 @@ import type {
   CheckpointRecord,
   CheckpointWrite,
   Fence,
+  PendingWriteRecord,
   StoredValue,
 } from "../protocol/checkpoint-frames.ts";
 import { countValues, insertValues, splitHashes } from "./checkpoint-values.ts";
@@ -33,16 +34,15 @@ export class MissingValuesError extends AppError {
 /**
  * Whether the run's attempt still holds its lease; it does until the end of
  * this transaction. Null: it does not, write nothing. A checkpoint of the
- * graph itself marks that the input is in, so that it is never submitted again.
+ * graph itself marks that the input is in, so that it is never submitted again;
+ * so does a question that follows an answer.
  */
 export async function fenceRun(
   tx: Queryable,
   fence: Fence,
   write: CheckpointWrite | null,
 ): Promise<{ thread_id: string } | null> {
-  const progress =
-    write?.kind === "put" && holdsInput(write.record) ? write.record : null;
-  if (progress === null)
+  if (write === null || !holdsInput(write))
     return first(
       tx,
       sql`
@@ -50,19 +50,45 @@ export async function fenceRun(
         where run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'
         ${tx.dialect.forUpdate}`,
     );
+  const checkpointId = write.kind === "put" ? write.record.checkpoint_id : null;
   return first(
     tx,
     sql`
       update runs
-      set input_applied = ${true}, last_checkpoint_id = ${progress.checkpoint_id}
+      set input_applied = ${true}, last_checkpoint_id = coalesce(${checkpointId}, last_checkpoint_id)
       where run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'
       returning thread_id`,
   );
 }
 
 /** Step -2 is the empty checkpoint under which LangGraph stores the writes of a run that saves only at its end. */
-const holdsInput = ({ checkpoint_ns, metadata }: CheckpointRecord): boolean =>
-  checkpoint_ns === "" && metadata["step"] !== -2;
+function holdsInput(write: CheckpointWrite): boolean {
+  if (write.kind === "writes") return asksAgain(write.writes);
+  const { checkpoint_ns, metadata } = write.record;
+  return checkpoint_ns === "" && metadata["step"] !== -2;
+}
+
+/** The task of LangGraph's that stands for the caller: its writes are the command's. */
+const CALLER_TASK = "00000000-0000-0000-0000-000000000000";
+
+/** Whether a task has taken an answer and stopped at its next question. */
+function asksAgain(writes: readonly PendingWriteRecord[]): boolean {
+  const has = (channel: string) =>
+    writes.some(
+      (write) => write.channel === channel && write.task_id !== CALLER_TASK,
+    );
+  return has("__resume__") && has("__interrupt__");
+}
+
+/**
+ * LangGraph leaves the caller's answer where it was when a task has taken it,
+ * and would give it to the next question too when it starts from there again.
+ */
+async function forgetAnswer(tx: Queryable, threadId: string): Promise<void> {
+  await tx.query(sql`
+    delete from checkpoint_writes
+    where thread_id = ${threadId} and task_id = ${CALLER_TASK} and channel = '__resume__'`);
+}
 
 export async function threadExists(
   db: Queryable,
@@ -87,6 +113,7 @@ export async function writeCheckpoint(
   if (write.kind === "writes") {
     for (const pending of write.writes)
       await putPendingWrite(tx, { ...write, ...pending, run_id: runId });
+    if (asksAgain(write.writes)) await forgetAnswer(tx, write.thread_id);
     return;
   }
   const { record, values } = write;

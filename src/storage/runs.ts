@@ -47,7 +47,11 @@ export async function insertRun(tx: Queryable, run: NewRun): Promise<Run> {
   return shown(row as Run);
 }
 
-/** A run inherits the access of its thread. `thread_id` null: whichever thread it has. */
+/**
+ * A run inherits the access of its thread. `thread_id` null: whichever thread
+ * it has. A stateless run that has ended can be found by its own id alone, for
+ * those who come late to its stream.
+ */
 export async function getRun(
   db: Queryable,
   params: { thread_id: string | null; run_id: string },
@@ -59,9 +63,8 @@ export async function getRun(
       select ${SHOWN}
       from runs join threads using (thread_id)
       where run_id = ${params.run_id}
-        ${params.thread_id === null ? raw("") : sql`and runs.thread_id = ${params.thread_id}`}
         and ${visible(db.dialect, raw("threads.metadata"), access)}
-        and not (threads.temporary and runs.q = 'done')`,
+        ${params.thread_id === null ? raw("") : sql`and runs.thread_id = ${params.thread_id} and not (threads.temporary and runs.q = 'done')`}`,
   );
   return row === null ? null : shown(row);
 }

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { jsonContains } from "../lib/json.ts";
-import { AppError } from "../model/errors.ts";
+import { AppError, unavailable } from "../model/errors.ts";
 import { decodeRow } from "./columns.ts";
 import type { Database, Queryable } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
@@ -63,6 +63,7 @@ export class SqliteDatabase implements Database {
   readonly #notifications = new EventEmitter().setMaxListeners(0);
   #queue: Write[] = [];
   #draining: Promise<void> | null = null;
+  #isClosed = false;
 
   constructor({
     path,
@@ -80,6 +81,8 @@ export class SqliteDatabase implements Database {
   }
 
   transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T> {
+    if (this.#isClosed)
+      return Promise.reject(unavailable("the database is closed"));
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({
         run: fn,
@@ -104,7 +107,10 @@ export class SqliteDatabase implements Database {
     this.#writer.exec(text);
   }
 
+  /** What was asked before is done first. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     await this.#draining;
     this.#reader.close();
     this.#writer.close();
@@ -130,7 +136,7 @@ export class SqliteDatabase implements Database {
         acknowledge.push(await this.#runInSavepoint(write));
       this.#writer.exec("commit");
     } catch (cause) {
-      if (this.#writer.isTransaction) this.#writer.exec("rollback");
+      this.#writer.rollback();
       for (const write of group) write.reject(translated(cause));
       return;
     }
@@ -207,6 +213,15 @@ class Connection implements Queryable {
     this.#connection.exec(text);
   }
 
+  /** Never throws: on a disk that fails, a rollback may fail as well, and the writers after this one must still be heard. */
+  rollback(): void {
+    try {
+      if (this.isTransaction) this.exec("rollback");
+    } catch {
+      // The next `begin` fails too, and its writers are told.
+    }
+  }
+
   async query<Row>(statement: Sql): Promise<Row[]> {
     const text = statement.text(() => "?");
     let prepared = this.#statements.get(text);
@@ -270,10 +285,22 @@ function merged(target: object, patch: object): object {
 const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 
+/** NOTE: `all` of @photostructure/sqlite throws errors without `errcode`; their messages are SQLite's own. */
+const CODES = new Map([
+  ["disk I/O error", SQLITE_IOERR],
+  ["database or disk is full", SQLITE_FULL],
+]);
+
+function primaryCode(cause: unknown): number | undefined {
+  const { errcode, message = "" } = cause as {
+    errcode?: number;
+    message?: string;
+  };
+  return errcode === undefined ? CODES.get(message) : errcode & 0xff;
+}
+
 function translated(cause: unknown): unknown {
-  const { errcode } = cause as { errcode?: number };
-  if (errcode === undefined) return cause;
-  const primary = errcode & 0xff;
+  const primary = primaryCode(cause);
   if (primary === SQLITE_FULL)
     return new AppError(
       "storage_full",

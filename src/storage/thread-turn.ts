@@ -34,7 +34,7 @@ export async function markThreadBusy(
     set metadata = case when status = 'busy' then metadata
           else ${jsonMerge(sql`metadata`, { graph_id, assistant_id })} end,
         state_updated_at = case when status = 'busy' then state_updated_at else ${now} end,
-        status = 'busy', ${moved(tx.dialect)}
+        status = 'busy', error = null, ${moved(tx.dialect)}
     where thread_id = ${thread_id}`);
 }
 

@@ -18,13 +18,14 @@ const SHOWN = raw(
   'thread_id, created_at, updated_at, state_updated_at, metadata, config, status, "values", interrupts, error',
 );
 
-/** One visible thread. Temporary threads can be found by their id, and only so. */
+/** One visible thread. The thread of a stateless run can be found by its id, and only until the run has ended. */
 const oneThread = (
   dialect: Dialect,
   threadId: string,
   access: AccessFilter,
 ): Sql =>
-  sql`thread_id = ${threadId} and ${visible(dialect, raw("metadata"), access)}`;
+  sql`thread_id = ${threadId} and ${visible(dialect, raw("metadata"), access)}
+    and (not temporary or status = 'busy')`;
 
 /** For every statement that changes a thread: its time to live counts from its last change. */
 export const moved = ({ now, plusMinutes }: Dialect): Sql =>
@@ -69,6 +70,17 @@ export async function getThread(
   return first(
     db,
     sql`select ${SHOWN} from threads where ${oneThread(db.dialect, threadId, access)}`,
+  );
+}
+
+/** What is left of the state for whoever waited for a run. Null when the thread is gone. */
+export async function getLastState(
+  db: Queryable,
+  threadId: string,
+): Promise<Pick<Thread, "values" | "interrupts"> | null> {
+  return first(
+    db,
+    sql`select "values", interrupts from threads where thread_id = ${threadId}`,
   );
 }
 

@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffMs } from "../lib/backoff.ts";
+import { AppError } from "../model/errors.ts";
 import type { Database } from "../storage/database.ts";
 import {
   insertSegment,
@@ -38,6 +41,8 @@ interface OpenRun {
   pending: Produced[];
 }
 
+const RETRY_BACKOFF = { firstMs: 200, maxMs: 5000 };
+
 /** Past it `append` asks the producer to wait for the disk. */
 const MAX_UNFLUSHED_BYTES = 16 * 1024 * 1024;
 
@@ -50,7 +55,7 @@ export class EventLog {
   #isFlushing = false;
   /** The batch that is on its way to the table. */
   #batch: Promise<void> = Promise.resolve();
-  /** Resolves with the batch after that one, which takes what is pending now. */
+  /** Resolves when the batch after that one is done with, which takes what is pending now. */
   #next: Deferred<void> = deferred();
 
   constructor(deps: { database: Database; log: Logger }) {
@@ -94,9 +99,9 @@ export class EventLog {
     fence: Fence,
     closing: readonly Produced[],
   ): Promise<Segment | null> {
-    await this.#batch;
     const run = this.#find(fence);
     if (run === null) return null;
+    while (run.sent.length > 0) await this.#batch;
     const events = [...run.pending, ...closing];
     const first_seq = run.nextSeq - run.pending.length;
     this.#unflushedBytes -= bytesOf(run.pending);
@@ -113,7 +118,7 @@ export class EventLog {
     this.#runs.delete(fence.run_id);
   }
 
-  /** Resolves when everything appended so far is in the table. */
+  /** Resolves when everything appended so far is in the table, or could not be written there. */
   flushed(): Promise<void> {
     return this.#unflushedBytes > 0 ? this.#next.promise : this.#batch;
   }
@@ -160,13 +165,17 @@ export class EventLog {
     this.#isFlushing = true;
     // Wait for the end of this turn: what it still brings joins the batch.
     await new Promise(setImmediate);
-    while (this.#unflushedBytes > 0) {
+    let failures = 0;
+    do {
       const { resolve } = this.#next;
       this.#next = deferred();
-      this.#batch = this.#store(this.#takePending());
-      await this.#batch;
-      resolve();
-    }
+      const batch = this.#store(this.#takePending());
+      this.#batch = batch.then(() => {});
+      failures = (await batch) ? 0 : failures + 1;
+      resolve(); // even if `take` has left nothing to write: somebody may wait
+      if (failures > 0)
+        await sleep(backoffMs(failures, RETRY_BACKOFF), null, { ref: false });
+    } while (this.#unflushedBytes > 0);
     this.#isFlushing = false;
   }
 
@@ -179,24 +188,51 @@ export class EventLog {
     return runs;
   }
 
-  async #store(runs: OpenRun[]): Promise<void> {
-    const segments = runs.map((run): Segment => ({
+  /** False when the database cannot be written now. */
+  async #store(runs: OpenRun[]): Promise<boolean> {
+    // A transaction each, so that none loses its events to another's failure; they share a commit.
+    const stored = await Promise.all(runs.map((run) => this.#storeSent(run)));
+    return stored.every(Boolean);
+  }
+
+  async #storeSent(run: OpenRun): Promise<boolean> {
+    const segment = {
       ...run.key,
       first_seq: run.nextSeq - run.sent.length - run.pending.length,
       events: run.sent,
-    }));
+    };
     try {
-      await this.#database.transaction(async (tx) => {
-        // An attempt that has lost its lease stores nothing; its checkpoints tell the dispatcher.
-        for (const segment of segments) await insertSegment(tx, segment);
-      });
+      // An attempt that has lost its lease stores nothing; its checkpoints tell the dispatcher.
+      await this.#database.transaction((tx) => insertSegment(tx, segment));
+      run.sent = [];
+      return true;
     } catch (cause) {
-      // Live readers have seen these events; only a replay will miss them.
       this.#log.error({ err: cause }, "events could not be stored");
+      this.#takeBack(run, isPassing(cause));
+      return !isPassing(cause);
     }
-    for (const run of runs) run.sent = [];
+  }
+
+  /**
+   * Events that were not stored wait for the next flush, while there is room
+   * for them. Else live readers have seen them; only a replay will miss them.
+   */
+  #takeBack(run: OpenRun, mayTryAgain: boolean): void {
+    const { sent } = run;
+    run.sent = [];
+    const bytes = bytesOf(sent);
+    const isOpen = this.#runs.get(run.key.run_id) === run;
+    const hasRoom = this.#unflushedBytes + bytes <= MAX_UNFLUSHED_BYTES;
+    if (!mayTryAgain || !isOpen || !hasRoom) return;
+    run.pending = [...sent, ...run.pending];
+    this.#unflushedBytes += bytes;
   }
 }
+
+/** The disk is full, the database restarts: the next try may succeed. */
+const isPassing = (cause: unknown): boolean =>
+  cause instanceof AppError &&
+  (cause.code === "storage_full" || cause.code === "unavailable");
 
 function eventOf(
   { key }: OpenRun,

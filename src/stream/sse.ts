@@ -69,6 +69,8 @@ function streamOf<T>(
       },
       cancel() {
         onClose(false);
+        // A source that nobody reads has yielded and waits: without this it would never let go of what it holds.
+        void source.return(undefined).catch(() => {});
       },
     },
     {

@@ -23,7 +23,7 @@ register(`./langchain-hooks${extname(import.meta.url)}`, import.meta.url, {
 });
 
 const { Pipe } = await import("../protocol/pipe.ts");
-const { serveWorker } = await import("./worker.ts");
+const { serveWorker } = await import("./worker.ts").catch(exitWithoutLangChain);
 
 const worker = serveWorker(
   new Pipe(new Socket({ fd: PIPE_FD, readable: true, writable: true })),
@@ -41,3 +41,14 @@ process.on("SIGTERM", () => {});
 
 await worker.closed;
 process.exit(0);
+
+/** One line that helps, instead of a stack through our own files. */
+function exitWithoutLangChain(cause: unknown): never {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const missing = /'(@langchain\/[^']+)'/.exec(message)?.[1];
+  if (code !== "ERR_MODULE_NOT_FOUND" || missing === undefined) throw cause;
+  process.stderr.write(
+    `${missing} is not installed in ${process.cwd()}; run: npm install @langchain/langgraph @langchain/core\n`,
+  );
+  process.exit(1);
+}

@@ -75,10 +75,10 @@ export function runConfigurable(run: RunExecution): Record<string, unknown> {
 function runMetadata(run: RunExecution): JsonObject {
   return {
     ...((run.kwargs.config["metadata"] ?? {}) as JsonObject),
+    ...run.metadata,
     langgraph_version: langgraphVersion,
     langgraph_plan: "developer",
     langgraph_host: "self-hosted",
-    ...run.metadata,
     run_attempt: run.attempt,
     ...identity(run),
   };

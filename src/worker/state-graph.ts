@@ -5,6 +5,7 @@ import { bindGraph } from "./bind-graph.ts";
 import { SpoolCheckpointer, type CheckpointPort } from "./checkpointer.ts";
 import type { WorkerContext } from "./context.ts";
 import { buildGraph, type GraphUse } from "./load-graphs.ts";
+import { StateCheckpointer } from "./state-checkpointer.ts";
 import { SpoolStore } from "./store.ts";
 
 type CompiledGraph = ReturnType<typeof bindGraph>;
@@ -32,8 +33,10 @@ export async function stateGraph(
   const store = new SpoolStore(ctx.peer);
   return {
     target,
-    over: (port) =>
-      bindGraph(graph, { checkpointer: new SpoolCheckpointer(port), store }),
+    over: (port) => {
+      const checkpointer = new StateCheckpointer(new SpoolCheckpointer(port));
+      return bindGraph(graph, { checkpointer, store });
+    },
     config: (at) => stateConfig(target, at),
   };
 }

@@ -1,22 +1,25 @@
 import { PeerClosedError, PeerError } from "../protocol/peer.ts";
-import type { RunOutcome } from "../protocol/run-frames.ts";
+import type { RunExecution, RunOutcome } from "../protocol/run-frames.ts";
+import type { WorkerHandle } from "./worker-handle.ts";
 
 /** How an attempt ended: as the worker said, or without its word. */
 export type AttemptOutcome =
   | RunOutcome
-  /** Whether it did something after its last checkpoint is unknown. */
-  | { status: "worker died" }
+  /** Whether it did something after its last checkpoint is unknown. `byUs`: its worker was ended because of another run. */
+  | { status: "worker died"; byUs: boolean }
   /** The server could not store or read what the run needed: the graph is not at fault. */
   | { status: "server failed"; message: string };
 
-/** Puts into words what is no answer of the worker. Any other error is the run's own. */
+/** Executes, and puts into words what is no answer of the worker. Any other error is the run's own. */
 export async function attemptOutcome(
-  executing: Promise<RunOutcome>,
+  worker: WorkerHandle,
+  run: RunExecution,
 ): Promise<AttemptOutcome> {
   try {
-    return await executing;
+    return await worker.execute(run);
   } catch (cause) {
-    if (cause instanceof PeerClosedError) return { status: "worker died" };
+    if (cause instanceof PeerClosedError)
+      return { status: "worker died", byUs: worker.wasEnded };
     const { name, message } =
       cause instanceof PeerError ? cause.remote : (cause as Error);
     if (isServerFault(cause)) return { status: "server failed", message };

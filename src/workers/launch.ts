@@ -40,13 +40,14 @@ export function launchWorkerProcess(params: LaunchParams): LaunchedWorker {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     },
   );
+  const exited = exitOf(child); // first: a process that could not be started has no pipes
   readLines(child.stdout, (line) => params.onOutput("stdout", line));
   readLines(child.stderr, (line) => params.onOutput("stderr", line));
   return {
     pipe: new Pipe(child.stdio[PIPE_FD] as Duplex),
     pid: child.pid ?? null,
     kill: () => void child.kill("SIGKILL"),
-    exited: exitOf(child),
+    exited,
   };
 }
 

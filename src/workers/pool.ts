@@ -36,6 +36,8 @@ export interface PoolOptions {
   onGraph?: (graph: GraphState) => void;
 }
 
+export type ReloadOutcome = "replaced" | "kept" | "superseded";
+
 /** How long a question waits for a first worker to be ready. */
 const READY_TIMEOUT_MS = 60_000;
 
@@ -48,6 +50,10 @@ export class WorkerPool implements Workers, AsyncDisposable {
   #isClosed = false;
   #failedStarts = 0;
   #reloading: Promise<unknown> | null = null;
+  /** Reloads asked for so far; only the newest matters. */
+  #reloads = 0;
+  /** Loads the project for a reload, and may never be done with it. */
+  #trial: WorkerHandle | null = null;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -80,9 +86,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
   execute(run: RunExecution): Promise<AttemptOutcome> | null {
     const worker = leastBusy(this.#ready());
     if (worker === null) return null;
-    return attemptOutcome(worker.execute(run)).finally(() =>
-      this.#options.onRoom(),
-    );
+    return attemptOutcome(worker, run).finally(() => this.#options.onRoom());
   }
 
   async cancel(fence: { run_id: string; attempt: number }): Promise<void> {
@@ -91,7 +95,10 @@ export class WorkerPool implements Workers, AsyncDisposable {
 
   /** Ends the worker that executes the run, and whatever else it does. */
   killWorkerOf(runId: string): void {
-    this.#workerOf(runId)?.kill();
+    const worker = this.#workerOf(runId);
+    if (worker === undefined) return;
+    worker.wasEnded = true;
+    worker.kill();
   }
 
   async ask<K extends keyof WorkerRequests & string>(
@@ -111,14 +118,21 @@ export class WorkerPool implements Workers, AsyncDisposable {
 
   /**
    * Replaces all workers by ones that load the project anew. When a graph that
-   * is being served does not load any more, the old workers stay.
+   * is being served does not load any more, the old workers stay. "superseded":
+   * another reload was asked for meanwhile, and has the answer.
    */
-  async reload(): Promise<"replaced" | "kept"> {
-    while (this.#reloading !== null) await this.#reloading;
+  async reload(): Promise<ReloadOutcome> {
+    const turn = (this.#reloads += 1);
+    this.#trial?.kill(); // what it loads is not the newest any more
+    while (this.#reloading !== null) await this.#reloading.catch(() => {});
+    if (this.#isClosed) return "kept";
+    if (turn !== this.#reloads) return "superseded";
     const replacing = this.#replaceAll();
     this.#reloading = replacing;
     try {
-      return await replacing;
+      const outcome = await replacing;
+      const isNewest = turn === this.#reloads;
+      return outcome === "kept" && !isNewest ? "superseded" : outcome;
     } finally {
       this.#reloading = null;
     }
@@ -127,7 +141,8 @@ export class WorkerPool implements Workers, AsyncDisposable {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wakeWaiting();
-    const workers = this.#workers;
+    const workers = [...this.#workers];
+    if (this.#trial !== null) workers.push(this.#trial);
     for (const worker of workers) worker.kill();
     await Promise.all(workers.map((worker) => worker.exited));
   }
@@ -137,16 +152,19 @@ export class WorkerPool implements Workers, AsyncDisposable {
   }
 
   async #replaceAll(): Promise<"replaced" | "kept"> {
-    const old = this.#workers;
     const first = this.#launch();
+    this.#trial = first;
     const result = await first.loaded.catch(() => null);
+    this.#trial = null;
     const broken = result === null ? null : this.#brokenBy(result);
-    if (result === null || broken !== null) {
+    if (result === null || broken !== null || this.#isClosed) {
       if (broken !== null) this.#options.onGraph?.(broken);
       first.kill();
       return "kept";
     }
-    this.#workers = [...this.#workers, first];
+    // Also what has replaced a lost worker meanwhile: it may have loaded what was there before.
+    const old = this.#workers;
+    this.#workers = [...old, first];
     this.#adopt(result, first);
     for (let count = 1; count < this.#options.size; count += 1) this.#add();
     for (const worker of old) worker.retire();
@@ -224,8 +242,14 @@ export class WorkerPool implements Workers, AsyncDisposable {
         : `a worker died while it started; trying again in ${delay} ms`,
     );
     setTimeout(() => {
-      if (!this.#isClosed) this.#add();
+      // A reload may have filled its place.
+      if (!this.#isClosed && this.#kept < this.#options.size) this.#add();
     }, delay).unref();
+  }
+
+  /** Workers that are there to stay, ready or not. */
+  get #kept(): number {
+    return this.#workers.filter((worker) => !worker.wasRetired).length;
   }
 
   async #askOnce<K extends keyof WorkerRequests & string>(

@@ -14,10 +14,14 @@ const IGNORED = new Set([
 /** Editors write a file in several steps, and a save touches several files. */
 const SETTLE_MS = 150;
 
-/** Calls `onChange` once after each burst of changes under the project, with the first file that changed. */
+/**
+ * Calls `onChange` once after each burst of changes under the project, with the
+ * first file that changed, and `onError` when something cannot be watched.
+ */
 export function watchProject(
   params: { root: string; dataDir: string },
   onChange: (file: string) => void,
+  onError: (cause: unknown) => void,
 ): AsyncDisposable {
   let timer: NodeJS.Timeout | null = null;
   const watcher = watch(params.root, {
@@ -30,6 +34,8 @@ export function watchProject(
       onChange(relative(params.root, path));
     }, SETTLE_MS);
   });
+  // Without a listener a system that is out of watches (ENOSPC) would end the server.
+  watcher.on("error", onError);
   return {
     async [Symbol.asyncDispose]() {
       if (timer !== null) clearTimeout(timer);

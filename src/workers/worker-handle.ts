@@ -63,6 +63,8 @@ export class WorkerHandle {
   readonly loadTimes = new Map<string, number>();
   hasLoaded = false;
   wasRetired = false;
+  /** We have killed it, for one of its runs. */
+  wasEnded = false;
   /** Questions in flight, for choosing the least busy worker. */
   asked = 0;
   readonly #launched: LaunchedWorker;

@@ -215,3 +215,40 @@ test("a cancel is certain, even when the graph ignores it", async () => {
   });
   expect(values).toMatchObject({ done: [1] });
 });
+
+test("a worker that is ended because of one run costs its other runs no attempt", async () => {
+  const server = await startServer({
+    config: CRASH_GRAPHS,
+    workers: 1,
+    env: { BG_JOB_MAX_RETRIES: "0" },
+  });
+  const { threads, runs } = server.client;
+  const { thread_id } = await threads.create();
+  const other = await rawStream(server, "other", 8);
+  await waitFor("the other run runs", () => readNotes(other.file).length > 0);
+  const { run_id } = await runs.create(thread_id, "blocks", {
+    input: { ms: 600_000 },
+  });
+  await waitFor("the run runs", async () => {
+    const { status } = await runs.get(thread_id, run_id);
+    return status === "running";
+  });
+  await runs.cancel(thread_id, run_id, true);
+  expect((await runs.get(thread_id, run_id)).status).toBe("interrupted");
+  expect(await other.text).toContain('"status":"success"');
+});
+
+test("a run that takes its worker down again and again does not take the others' attempts", async () => {
+  const server = await startServer({ config: CRASH_GRAPHS, workers: 1 });
+  const { threads, runs } = server.client;
+  const other = await rawStream(server, "other", 40);
+  await waitFor("the other run runs", () => readNotes(other.file).length > 0);
+  const { thread_id } = await threads.create();
+  const file = join(server.directory, "notes");
+  const { run_id } = await runs.create(thread_id, "exits", {
+    input: { file, times: 100 },
+  });
+  await runs.join(thread_id, run_id);
+  expect((await runs.get(thread_id, run_id)).status).toBe("error");
+  expect(await other.text).toContain('"status":"success"');
+});

@@ -9,6 +9,7 @@ import { follow } from "../../src/stream/follow.ts";
 import {
   drivers,
   openTestDatabase,
+  fillDisk,
   type TestDatabase,
 } from "../support/databases.ts";
 import { openRunQueue, type RunQueue } from "../support/run-queue.ts";
@@ -120,6 +121,61 @@ describe.each(drivers())("the event log on $name", (driver) => {
     await end(events, run);
     for await (const { seq } of slow) seqs.push(seq);
     expect(seqs).toEqual(upTo(3002));
+  });
+
+  it("shows the whole run to a reader that joins while its end is being written", async () => {
+    const { events, run } = await startRun();
+    void events.append(run, values(5));
+    await new Promise(setImmediate); // the first batch is on its way
+    void events.append(run, values(5, 5));
+    const ending = end(events, run);
+    const joined: Promise<number[]>[] = [];
+    for (let turn = 0; turn < 40; turn += 1) {
+      joined.push(collect(reader(events, run)));
+      await Promise.resolve();
+    }
+    await ending;
+    for (const seqs of await Promise.all(joined))
+      expect(seqs).toEqual(upTo(11));
+  });
+
+  it("lets nobody wait for a flush that has nothing left to write", async () => {
+    const { events, run } = await startRun();
+    void events.append(run, values(5));
+    const flushed = events.flushed();
+    await end(events, run); // takes what was to be flushed
+    await flushed;
+    expect(await collect(reader(events, run))).toEqual(upTo(6));
+  });
+
+  it("keeps events that the disk had no room for until it has", async () => {
+    const { events, run } = await startRun();
+    const grow = fillDisk(opened.database);
+    void events.append(run, [["values", JSON.stringify("x".repeat(100_000))]]);
+    await events.flushed();
+    grow();
+    await end(events, run);
+    expect(await collect(reader(events, run))).toEqual([1, 2]);
+  });
+
+  it("does not lose the events of one run to the failure of another", async () => {
+    const { events, run } = await startRun();
+    const other = (await startRun()).run;
+    events.open(other, 1);
+    // Somebody has used the number already.
+    await opened.database.transaction((tx) =>
+      insertSegment(tx, { ...other, first_seq: 1, events: [END] }),
+    );
+    void events.append(other, values(1));
+    void events.append(run, values(3));
+    await events.flushed();
+    const stored = await events.list({
+      thread_id: run.thread_id,
+      run_id: run.run_id,
+      after: -1,
+      segments: 10,
+    });
+    expect(stored.map(({ seq }) => seq)).toEqual(upTo(3));
   });
 
   it("stores nothing for an attempt that has lost its lease", async () => {

@@ -4,7 +4,9 @@ import { uuid7 } from "../../src/lib/uuid.ts";
 import { threadCreate, threadPatch } from "../../src/model/thread-requests.ts";
 import { createThread } from "../../src/services/thread-create.ts";
 import { requireThread, updateThread } from "../../src/services/threads.ts";
+import { markThreadBusy } from "../../src/storage/thread-turn.ts";
 import {
+  getLastState,
   getThread,
   insertThread,
   lockThread,
@@ -400,13 +402,34 @@ describe.each(drivers())("threads on $name", (driver) => {
     });
   });
 
-  test("a temporary thread is found by its id", async () => {
+  test("a temporary thread is found by its id until its run has ended", async () => {
     const thread_id = uuid7();
+    await database().transaction(async (tx) => {
+      await insertThread(tx, {
+        thread_id,
+        metadata: {},
+        ttl: null,
+        temporary: true,
+      });
+      await markThreadBusy(tx, {
+        thread_id,
+        graph_id: "g",
+        assistant_id: uuid7(),
+      });
+    });
+    const find = () => getThread(database(), thread_id, null);
+    expect((await find())?.thread_id).toBe(thread_id);
     await database().transaction((tx) =>
-      insertThread(tx, { thread_id, metadata: {}, ttl: null, temporary: true }),
+      setThreadSnapshot(tx, thread_id, {
+        status: "idle",
+        snapshot: { values: { a: 1 }, next: [], interrupts: {} },
+        error: null,
+      }),
     );
-    expect((await getThread(database(), thread_id, null))?.thread_id).toBe(
-      thread_id,
-    );
+    expect(await find()).toBeNull();
+    expect(await getLastState(database(), thread_id)).toEqual({
+      values: { a: 1 },
+      interrupts: {},
+    });
   });
 });

@@ -59,6 +59,23 @@ describe("interrupt()", () => {
     });
   });
 
+  it.each(["steps", "nested"])(
+    "waits for the answer to the second question of a node (%s)",
+    async (graph) => {
+      const { run } = await bench.run(graph, { input: input("ask twice") });
+      const answer = (resume: string) =>
+        bench.run(graph, { command: { resume } }, { thread_id: run.thread_id });
+      const { next, interrupts } = snapshotOf((await answer("yes")).outcome);
+      expect(next).toHaveLength(1);
+      expect(Object.values(interrupts).flat()).toEqual([
+        { id: expect.any(String), value: "sure?" },
+      ]);
+      const { outcome } = await answer("I am");
+      expect(snapshotOf(outcome)).toMatchObject({ interrupts: {} });
+      expect(JSON.stringify(snapshotOf(outcome).values)).toContain("yes, I am");
+    },
+  );
+
   it("takes a map of answers for several questions, and keeps the one that is left", async () => {
     const { run, outcome } = await bench.run("questions", { input: input("") });
     const { interrupts } = snapshotOf(outcome);

@@ -169,3 +169,46 @@ test("while a graph blocks its CPU the server answers, and other runs go on", as
     expect(values).toMatchObject({ total: 3 });
   expect(await runs.join(thread_id, blocked.run_id)).toHaveProperty("turns");
 });
+
+test("the error of a thread goes when its next run is accepted", async () => {
+  const { threads, runs } = server.client;
+  const input = { item: "lamp", stock: 0 };
+  const { thread_id } = await failed("failing", input);
+  const { run_id } = await runs.create(thread_id, "failing", {
+    input,
+    afterSeconds: 60,
+  });
+  expect(await threads.get(thread_id)).toMatchObject({
+    status: "busy",
+    error: null,
+  });
+  await runs.cancel(thread_id, run_id, true);
+  expect(await threads.get(thread_id)).toMatchObject({
+    status: "idle",
+    error: null,
+  });
+});
+
+test("an answer that nobody waits for fails its run and leaves the thread as it was", async () => {
+  const { threads, runs } = server.client;
+  const { thread_id } = await threads.create();
+  await runs.wait(thread_id, "approval", { input: { to: "Ada" } });
+  const { status, values, interrupts, error } = await threads.get(thread_id);
+  const answer = await server.send("POST", `/threads/${thread_id}/runs/wait`, {
+    assistant_id: "approval",
+    command: { resume: { ["0".repeat(32)]: "yes" } },
+    strict_resume: true,
+  });
+  expect(await answer.json()).toMatchObject({
+    __error__: { error: "UnknownInterruptError" },
+  });
+  const [run] = await runs.list(thread_id);
+  expect(run?.status).toBe("error");
+  expect(status).toBe("interrupted");
+  expect(await threads.get(thread_id)).toMatchObject({
+    status,
+    values,
+    interrupts,
+    error,
+  });
+});

@@ -51,6 +51,52 @@ test("its address in the answer has no thread, its way back has", async () => {
   expect((await server.fetch(back)).status).toBe(404);
 });
 
+test("its thread is gone when the run has ended", async () => {
+  const run = await server.client.runs.create(null, "slow", {
+    input: { steps: 1, seconds: 0.3 },
+  });
+  const thread = `/threads/${run.thread_id}`;
+  expect((await server.fetch(thread)).status).toBe(200);
+  await (await server.fetch(`${thread}/runs/${run.run_id}/join`)).text();
+  const reads = ["", "/state", "/history", "/runs", "/storage"];
+  for (const path of [...reads, `/runs/${run.run_id}`])
+    expect([path, (await server.fetch(thread + path)).status]).toEqual([
+      path,
+      404,
+    ]);
+  const write = await server.send("POST", `${thread}/runs`, {
+    assistant_id: "slow",
+  });
+  expect(write.status).toBe(404);
+});
+
+test("who waits for other modes than values gets the last state", async () => {
+  const answer = await server.send("POST", "/runs/wait", {
+    assistant_id: "fan-out",
+    input,
+    stream_mode: "updates",
+  });
+  expect(await answer.json()).toEqual(total);
+});
+
+test("who comes late to its stream finds an end, not an error", async () => {
+  const { runs } = server.client;
+  let created: { run_id: string } | undefined;
+  const first = await collect(
+    runs.stream(null, "fan-out", {
+      input,
+      onRunCreated: (run) => (created = run),
+    }),
+  );
+  const run_id = created?.run_id ?? "";
+  const late = await collect(runs.joinStream(null, run_id));
+  expect(late).toMatchObject([{ event: "end", data: { status: "success" } }]);
+  const replay = await collect(
+    runs.joinStream(null, run_id, { lastEventId: "-1" }),
+  );
+  expect(replay).toEqual(first);
+});
+
 test("on_completion keep leaves the thread", async () => {
   const answer = await server.send("POST", "/runs/wait", {
     assistant_id: "fan-out",

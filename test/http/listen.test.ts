@@ -16,8 +16,11 @@ afterEach(async () => {
   await server.close();
 });
 
-const start = async (port = 0) =>
-  (listening = await listen(server.app, { host: "127.0.0.1", port }));
+const start = async (port = 0) => {
+  listening = await listen({ host: "127.0.0.1", port });
+  listening.serve(server.app);
+  return listening;
+};
 
 describe("listening", () => {
   test("port 0 takes a free one and tells which", async () => {
@@ -27,9 +30,21 @@ describe("listening", () => {
     expect(await (await fetch(`${url}/ok`)).json()).toEqual({ ok: true });
   });
 
+  test("a request that comes before the routes are there waits for them", async () => {
+    listening = await listen({ host: "127.0.0.1", port: 0 });
+    const answer = fetch(`${listening.url}/ok`);
+    const early = await Promise.race([
+      answer,
+      new Promise((resolve) => setTimeout(resolve, 50, "waits")),
+    ]);
+    expect(early).toBe("waits");
+    listening.serve(server.app);
+    expect(await (await answer).json()).toEqual({ ok: true });
+  });
+
   test("a port that is taken is an error with the port, the remedy and the code", async () => {
     const { port } = await start();
-    const second = listen(server.app, { host: "127.0.0.1", port });
+    const second = listen({ host: "127.0.0.1", port });
     await expect(second).rejects.toMatchObject({
       code: "EADDRINUSE",
       message: `port ${port} on 127.0.0.1 is taken by another program; stop it, or choose another port with --port`,

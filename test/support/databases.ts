@@ -42,3 +42,9 @@ export function drivers(): SqliteDriver[] {
     .map(loadSqliteDriver)
     .filter((driver) => driver !== null);
 }
+
+/** Takes all room for growth from the file, as a full disk does; returns what gives it back. */
+export function fillDisk(database: SqliteDatabase): () => void {
+  database.script("pragma max_page_count = 1"); // the least that SQLite allows is what is there
+  return () => database.script("pragma max_page_count = 1073741823");
+}

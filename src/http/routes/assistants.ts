@@ -68,7 +68,7 @@ const get = createRoute({
 
 const depth = z
   .string()
-  .regex(/^\d{1,4}$/)
+  .regex(/^\d{1,4}$/, "must be a depth")
   .transform(Number);
 
 /** A depth, or all the way, or not at all. */

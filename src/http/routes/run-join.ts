@@ -5,7 +5,12 @@ import { requireRun } from "../../services/runs.ts";
 import type { MountRoutes } from "../deps.ts";
 import { pathId } from "../query.ts";
 import { jsonResponse } from "../responses.ts";
-import { runPath, streamResponse, waitResponse } from "../run-responses.ts";
+import {
+  runPath,
+  setLocation,
+  streamResponse,
+  waitResponse,
+} from "../run-responses.ts";
 import { eventStream, runResult } from "../run-shapes.ts";
 
 const threadAndRun = pathId("thread_id", "run_id");
@@ -57,13 +62,13 @@ export function runJoinRoutes(deps: RunDeps): MountRoutes {
   return (app) => {
     app.openapi(join, async (c) => {
       const run = await requireRun(deps, c.get("caller"), c.req.valid("param"));
-      c.header("Location", `${runPath(run)}/join`);
+      setLocation(c, run, "join");
       return waitResponse(c, deps, run, onDisconnect(c.req.valid("query")));
     });
     app.openapi(stream, async (c) => {
       const run = await requireRun(deps, c.get("caller"), c.req.valid("param"));
       c.header("Content-Location", runPath(run));
-      c.header("Location", `${runPath(run)}/stream`);
+      setLocation(c, run, "stream");
       return streamResponse(
         c,
         deps,
@@ -78,6 +83,7 @@ export function runJoinRoutes(deps: RunDeps): MountRoutes {
         run_id,
       });
       c.header("Content-Location", `/runs/${run_id}`);
+      setLocation(c, run, "stream");
       return streamResponse(
         c,
         deps,

@@ -8,6 +8,7 @@ import type { MountRoutes } from "../deps.ts";
 import { setPagination } from "../pagination.ts";
 import { integerParameter, pathId } from "../query.ts";
 import { jsonResponse } from "../responses.ts";
+import { setLocation } from "../run-responses.ts";
 import { RUN_FIELDS, runShape } from "../run-shapes.ts";
 
 const threadId = pathId("thread_id");
@@ -109,6 +110,7 @@ export function runRoutes(deps: RunDeps): MountRoutes {
         reason: taken,
         signal,
       });
+      if (wait) setLocation(c, c.req.valid("param"), "join");
       return c.body(null, wait ? 204 : 202);
     });
   };

@@ -53,6 +53,7 @@ const FLAGS = {
   crons: false,
   langsmith: false,
   langsmith_tracing_replicas: false,
+  strict_resume: true,
 };
 
 export function systemRoutes(deps: AppDeps): MountRoutes {
