@@ -96,10 +96,12 @@ export class Execution {
     if (run.cancel !== null) return this.#interrupted();
     if (run.attempt > run.max_attempts) return this.#outOfAttempts();
     const { workers, settings } = this.#deps;
-    const executing = workers.execute({
-      ...run,
-      resume: run.input_applied,
-    });
+    // Its workers have died under it, perhaps by another's doing: the last attempt decides.
+    const alone = run.attempt > 1 && run.attempt >= run.max_attempts;
+    const executing = workers.execute(
+      { ...run, resume: run.input_applied },
+      { alone },
+    );
     if (executing === null) {
       this.#countsAsAttempt = false; // it was never tried
       return "handed back";

@@ -6,6 +6,8 @@ import { jsonObject, optional } from "./fields.ts";
 const known = z.object({
   tags: optional(z.array(z.string())),
   recursion_limit: optional(z.int().min(1)),
+  // LangGraph would wait for ever for a place that there is not.
+  max_concurrency: optional(z.int().min(1)),
   metadata: optional(jsonObject),
   configurable: optional(jsonObject),
 });

@@ -10,6 +10,7 @@ import {
 import type { ProducedEvent, RunExecution } from "../protocol/run-frames.ts";
 import { attemptOutcome, type AttemptOutcome } from "./attempt.ts";
 import type { LaunchWorker } from "./launch.ts";
+import { LoneWorkers } from "./lone-workers.ts";
 import type { GraphState, Workers } from "./port.ts";
 import {
   WorkerHandle,
@@ -46,6 +47,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
   readonly #options: PoolOptions;
   #workers: WorkerHandle[] = [];
   readonly #graphs = new Map<string, GraphState>();
+  readonly #lone: LoneWorkers;
   #waiting: (() => void)[] = [];
   #isClosed = false;
   #failedStarts = 0;
@@ -57,6 +59,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#lone = new LoneWorkers(() => this.#launch(), options.size);
     for (const { graph_id } of options.project.graphs)
       this.#graphs.set(graph_id, { graph_id, state: "loading" });
   }
@@ -82,23 +85,29 @@ export class WorkerPool implements Workers, AsyncDisposable {
     );
   }
 
-  /** Null when no worker is ready. Never rejects. */
-  execute(run: RunExecution): Promise<AttemptOutcome> | null {
+  /** Null when no worker is ready. Never rejects. `alone`: in a process of its own. */
+  execute(
+    run: RunExecution,
+    { alone = false } = {},
+  ): Promise<AttemptOutcome> | null {
     const worker = leastBusy(this.#ready());
     if (worker === null) return null;
-    return attemptOutcome(worker, run).finally(() => this.#options.onRoom());
+    const executing = alone
+      ? this.#lone.execute(run)
+      : attemptOutcome(worker, run);
+    return executing.finally(() => this.#options.onRoom());
   }
 
   async cancel(fence: { run_id: string; attempt: number }): Promise<void> {
-    await this.#workerOf(fence.run_id)?.cancel(fence);
+    const { run_id } = fence;
+    const worker = this.#lone.workerOf(run_id) ?? this.#workerOf(run_id);
+    await worker?.cancel(fence);
   }
 
   /** Ends the worker that executes the run, and whatever else it does. */
   killWorkerOf(runId: string): void {
-    const worker = this.#workerOf(runId);
-    if (worker === undefined) return;
-    worker.wasEnded = true;
-    worker.kill();
+    this.#lone.end(runId);
+    this.#workerOf(runId)?.end();
   }
 
   async ask<K extends keyof WorkerRequests & string>(
@@ -145,6 +154,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
     if (this.#trial !== null) workers.push(this.#trial);
     for (const worker of workers) worker.kill();
     await Promise.all(workers.map((worker) => worker.exited));
+    await this.#lone.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

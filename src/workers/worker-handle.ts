@@ -124,6 +124,12 @@ export class WorkerHandle {
     this.#leaveWhenIdle();
   }
 
+  /** Kills it because of one of its runs. */
+  end(): void {
+    this.wasEnded = true;
+    this.kill();
+  }
+
   kill(): void {
     this.#launched.kill();
     this.#peer.close();

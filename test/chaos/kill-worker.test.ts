@@ -241,7 +241,7 @@ test("a worker that is ended because of one run costs its other runs no attempt"
 test("a run that takes its worker down again and again does not take the others' attempts", async () => {
   const server = await startServer({ config: CRASH_GRAPHS, workers: 1 });
   const { threads, runs } = server.client;
-  const other = await rawStream(server, "other", 40);
+  const other = await rawStream(server, "other", 20);
   await waitFor("the other run runs", () => readNotes(other.file).length > 0);
   const { thread_id } = await threads.create();
   const file = join(server.directory, "notes");

@@ -41,6 +41,7 @@ test.each<[field: string, body: object]>([
   ["config.recursion_limit", { config: { recursion_limit: "ten" } }],
   ["config.recursion_limit", { config: { recursion_limit: 0 } }],
   ["config.recursion_limit", { config: { recursion_limit: 1.5 } }],
+  ["config.max_concurrency", { config: { max_concurrency: 0 } }],
   ["config.tags", { config: { tags: "one" } }],
   ["config.metadata", { config: { metadata: ["x"] } }],
   ["config.configurable", { config: { configurable: [] } }],

@@ -15,6 +15,12 @@ function el(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Text in which words between backticks are code. */
+const prose = (text) =>
+  text
+    .split("`")
+    .map((part, index) => (index % 2 === 1 ? el("code", {}, part) : part));
+
 let api = {};
 
 function resolve(schema) {
@@ -62,7 +68,7 @@ function fieldRow(name, schema, isRequired) {
     {},
     el("td", {}, el("code", {}, name), isRequired ? " (required)" : ""),
     el("td", { class: "type" }, typeName(schema)),
-    el("td", {}, about.filter(Boolean).join("; ")),
+    el("td", {}, ...prose(about.filter(Boolean).join("; "))),
   );
 }
 
@@ -89,7 +95,7 @@ function responses(operation) {
         "p",
         {},
         el("code", {}, status),
-        ` ${response.description ?? ""} `,
+        ...prose(` ${response.description ?? ""} `),
         el("span", { class: "type" }, schema ? typeName(schema) : ""),
       ),
       status.startsWith("2") && items && resolve(items).properties
@@ -126,6 +132,8 @@ function tryForm(method, path, operation) {
     input: el("input", {
       placeholder: typeName(parameter.schema),
       autocomplete: "off",
+      // Without it the path would be another one.
+      required: parameter.in === "path" ? "" : undefined,
     }),
   }));
   const schema = jsonSchema(operation.requestBody);
@@ -253,7 +261,7 @@ function content(method, path, operation) {
   return el(
     "div",
     { class: "body" },
-    operation.description ? el("p", {}, operation.description) : null,
+    operation.description ? el("p", {}, ...prose(operation.description)) : null,
     rows.length > 0 ? el("h3", {}, "Parameters") : null,
     rows.length > 0 ? el("table", {}, el("tbody", {}, ...rows)) : null,
     schema ? el("h3", {}, "Body") : null,
@@ -270,8 +278,16 @@ function byTag() {
     for (const method of METHODS.filter((name) => item[name])) {
       const tag = item[method].tags?.[0] ?? "Other";
       if (!groups.has(tag)) groups.set(tag, []);
-      groups.get(tag).push(endpoint(method, path, item[method]));
+      groups.get(tag).push([path, endpoint(method, path, item[method])]);
     }
+  // A collection before what is in it; the server matches them in another order.
+  for (const [tag, endpoints] of groups) {
+    endpoints.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    groups.set(
+      tag,
+      endpoints.map(([, element]) => element),
+    );
+  }
   return groups;
 }
 
