@@ -113,7 +113,12 @@ export class SqliteDatabase implements Database {
     this.#isClosed = true;
     await this.#draining;
     this.#reader.close();
-    this.#writer.close();
+    try {
+      // Everything into the one file: whoever copies it after a clean stop has it all.
+      this.#writer.exec("pragma wal_checkpoint(truncate)");
+    } finally {
+      this.#writer.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

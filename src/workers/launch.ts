@@ -38,6 +38,9 @@ export function launchWorkerProcess(params: LaunchParams): LaunchedWorker {
       cwd: params.cwd,
       env: params.env,
       stdio: ["ignore", "pipe", "pipe", "pipe"],
+      // Ctrl-C is for the server alone, which ends its workers in its own time.
+      detached: true,
+      windowsHide: true,
     },
   );
   const exited = exitOf(child); // first: a process that could not be started has no pipes

@@ -53,9 +53,11 @@ export class LoneWorkers {
   }
 
   async close(): Promise<void> {
-    const workers = [...this.#runs.values()].map(({ worker }) => worker);
+    const workers = [...this.#runs.values()].flatMap(
+      ({ worker }) => worker ?? [],
+    );
     for (const runId of this.#runs.keys()) this.end(runId);
-    await Promise.all(workers.map((worker) => worker?.exited));
+    await Promise.all(workers.map((worker) => worker.exited));
   }
 
   async #executeIn(lone: LoneRun, run: RunExecution): Promise<AttemptOutcome> {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../lib/logger.ts";
 import type {
   ServerNotices,
@@ -50,6 +51,9 @@ export interface LoadResult {
   loaded: string[];
   failed: Record<string, GraphFailure>;
 }
+
+/** A process that has gone says why a little later than its pipe says that it has. */
+const EXIT_WORD_MS = 100;
 
 /** One worker, as the server sees it. */
 export class WorkerHandle {
@@ -141,12 +145,12 @@ export class WorkerHandle {
   }
 
   async #watch(): Promise<string> {
-    const how = await Promise.race([
-      this.#launched.exited,
-      this.#peer.closed.then(
-        (error) => error?.message ?? "its pipe was closed",
-      ),
-    ]);
+    const closed = this.#peer.closed.then(async (error) => {
+      this.state = "gone";
+      await delay(EXIT_WORD_MS);
+      return error?.message ?? "its pipe was closed";
+    });
+    const how = await Promise.race([this.#launched.exited, closed]);
     this.state = "gone";
     this.kill(); // a process without a pipe is of no use, nor is a pipe without a process
     return how;

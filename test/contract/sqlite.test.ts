@@ -1,3 +1,4 @@
+import { copyFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SqliteDatabase } from "../../src/storage/sqlite.ts";
@@ -33,6 +34,17 @@ describe.each(drivers())("a database on $name", (driver) => {
     );
     return rows.map(({ key }) => key);
   };
+
+  it("is one file after a clean stop", async () => {
+    await put("a");
+    const copy = `${opened.path}.copy`;
+    await database.close();
+    copyFileSync(opened.path, copy);
+    const reader = driver.open(copy, { readOnly: true });
+    const rows = reader.prepare("select key from store_items").all();
+    reader.close();
+    expect(rows).toMatchObject([{ key: "a" }]);
+  });
 
   it("keeps what the others of a group wrote when one of them fails", async () => {
     await put("b");

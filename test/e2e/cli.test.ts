@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -9,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer, type AddressInfo, type Server } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -174,6 +176,16 @@ describe("help and mistakes", () => {
     expect(stderr).toMatch(/^error: langgraph\.json:3:1: not valid JSON/);
   });
 
+  test("a data directory that is a file is refused", async () => {
+    project();
+    const file = join(folder, "langgraph.json");
+    const { code, stderr } = await spool(["dev", "--data-dir", file]);
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      `error: cannot create the data directory ${file} (EEXIST); choose another with --data-dir\n`,
+    );
+  });
+
   test("a bad variable is a mistake like a bad flag", async () => {
     project();
     const { code, stderr } = await spool(["dev"], { N_JOBS_PER_WORKER: "x" });
@@ -183,6 +195,32 @@ describe("help and mistakes", () => {
 });
 
 describe("a server", () => {
+  test("without the project's LangGraph says what to install, in one line", async () => {
+    const outside = mkdtempSync(join(tmpdir(), "spool-cli-test-"));
+    try {
+      project();
+      cpSync(folder, outside, { recursive: true });
+      const dev = new Spool(["dev", "--port", "0", "--config", outside]);
+      await dev.prints("no worker could start");
+      expect(dev.stdout).toMatch(
+        /@langchain\/\S+ is not installed in \S+; run: npm install @langchain\/langgraph @langchain\/core\n/,
+      );
+      expect(dev.stdout).not.toContain("    at ");
+    } finally {
+      rmSync(outside, { recursive: true, force: true });
+    }
+  });
+
+  test("asked to stop while it starts stops without noise", async () => {
+    project();
+    const dev = new Spool(["dev", "--port", "0"]);
+    await dev.prints("API");
+    expect(await dev.end("SIGTERM")).toBe(0);
+    expect(dev.stdout).toMatch(/Stopping[^]*Stopped\.\n$/);
+    expect(dev.stdout).not.toContain("WARN");
+    expect(dev.stderr).toBe("");
+  });
+
   test("says what it serves and where, names its graphs, and stops on Ctrl-C", async () => {
     project();
     const dev = new Spool(["dev", "--port", "0"]);
