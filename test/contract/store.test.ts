@@ -128,7 +128,7 @@ describe.each(drivers())("the store on $name", (driver) => {
         });
       // One millisecond has many: the rest of the order decides, and no row is skipped or met twice.
       await tx.query(
-        sql`update store_items set updated_at = created_at - (cast(key as integer) / 400)`,
+        sql`update store_items set updated_at = 1000 - (cast(key as integer) / 400)`,
       );
     });
     const found = async (filter: object, page: object = {}) =>
