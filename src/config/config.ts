@@ -1,8 +1,9 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { LogSettings } from "../lib/logger.ts";
+import type { CorsSettings } from "../model/cors.ts";
+import type { TtlRule } from "../model/thread.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import type { Env } from "./env.ts";
-import type { CorsSettings, TtlDefault } from "./sections.ts";
 
 /** `dev` reloads and is lenient; `start` is for production. */
 export type Mode = "dev" | "start";
@@ -61,7 +62,7 @@ export interface Config {
   cors: CorsSettings;
   log: LogSettings;
   /** Null: threads do not expire unless they say so. */
-  ttl: TtlDefault | null;
+  ttl: TtlRule | null;
   /** The whole environment of a worker process. */
   workerEnv: Record<string, string>;
   /** Graph id -> config of its default assistant, `context` among the keys. */

@@ -2,17 +2,13 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { isObject } from "../lib/json.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
+import type { CorsSettings } from "../model/cors.ts";
+import type { TtlRule } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
 import { toGraphSpecs } from "./graph-specs.ts";
 import { readJsonFile } from "./json-file.ts";
 import { keyWarnings, PROTECTIVE_KEYS } from "./known-keys.ts";
-import {
-  toCors,
-  toSection,
-  toTtlDefault,
-  type CorsSettings,
-  type TtlDefault,
-} from "./sections.ts";
+import { toCors, toSection, toTtlRule } from "./sections.ts";
 
 /** Where the project's variables come from: the key `env`. */
 export type EnvSource =
@@ -31,7 +27,7 @@ export interface Project {
   graphs: GraphSpec[];
   env: EnvSource;
   cors: CorsSettings | null;
-  ttl: TtlDefault | null;
+  ttl: TtlRule | null;
   /** Major version; null when nothing is said. */
   nodeVersion: number | null;
   /** Those of `PROTECTIVE_KEYS` that the file sets. */
@@ -66,7 +62,7 @@ export function readProject(path: string): Project {
     graphs: toGraphSpecs(document["graphs"], { root, shown }),
     env: toEnvSource(document["env"], { root, shown }),
     cors: cors && toCors(cors),
-    ttl: ttl && toTtlDefault(ttl),
+    ttl: ttl && toTtlRule(ttl),
     nodeVersion: toNodeVersion(document["node_version"], shown),
     protective: PROTECTIVE_KEYS.filter((key) => document[key] != null),
     warnings: keyWarnings(document, shown),

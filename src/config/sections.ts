@@ -1,19 +1,7 @@
 import { isObject } from "../lib/json.ts";
-import { TTL_STRATEGIES, type TtlStrategy } from "../model/thread.ts";
+import type { CorsSettings } from "../model/cors.ts";
+import { TTL_STRATEGIES, type TtlRule } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
-
-/** `http.cors` of langgraph.json, in its own spelling. */
-export interface CorsSettings {
-  allow_origins: string[];
-  /** Wins over the list. */
-  allow_origin_regex: string | null;
-  allow_methods: string[];
-  allow_headers: string[];
-  allow_credentials: boolean;
-  expose_headers: string[];
-  /** Seconds. */
-  max_age: number;
-}
 
 /** Everybody, and never with credentials. */
 export const OPEN_CORS: CorsSettings = {
@@ -25,12 +13,6 @@ export const OPEN_CORS: CorsSettings = {
   expose_headers: [],
   max_age: 600, // browsers keep an answer for at most 10 minutes to 2 hours
 };
-
-/** What threads get that say nothing about their expiry themselves. */
-export interface TtlDefault {
-  strategy: TtlStrategy;
-  ttl_minutes: number;
-}
 
 /** A section of langgraph.json that knows its name, so that whatever is wrong in it can be named. */
 interface Section {
@@ -70,7 +52,7 @@ export function toCors(section: Section): CorsSettings {
 }
 
 /** `checkpointer.ttl`; null when it sets no default. */
-export function toTtlDefault(section: Section): TtlDefault | null {
+export function toTtlRule(section: Section): TtlRule | null {
   const ttl_minutes = amount(section, "default_ttl");
   const word = text(section, "strategy") ?? "delete";
   const strategy = TTL_STRATEGIES.find((candidate) => candidate === word);

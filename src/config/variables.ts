@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from "../lib/json.ts";
 import type { Env } from "./env.ts";
-import { OPEN_CORS, type CorsSettings } from "./sections.ts";
+import type { CorsSettings } from "../model/cors.ts";
+import { OPEN_CORS } from "./sections.ts";
 import { firstSource, wrong } from "./values.ts";
 
 /** `CORS_ALLOW_ORIGINS`, a comma list; everybody without it. */

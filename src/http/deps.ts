@@ -1,7 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Caller } from "../auth/caller.ts";
 import type { RunDeps } from "../services/run-deps.ts";
-import type { CorsSettings } from "./middleware/cors.ts";
+import type { CorsSettings } from "../model/cors.ts";
 
 /** What the routes work with: all that the services need, and what concerns HTTP alone. */
 export interface AppDeps extends RunDeps {
