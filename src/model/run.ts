@@ -73,6 +73,13 @@ export interface Run {
   langsmith_session_name: null;
 }
 
+/** One attempt at a run. Every write on its behalf repeats it, and storage refuses one that has lost its lease. */
+export interface Fence {
+  run_id: string;
+  /** Counts from 1, and grows with each claim. */
+  attempt: number;
+}
+
 /** How a failure is told to clients, in `error` frames and in `__error__` of a wait. */
 export type RunError = {
   /** The class of the exception, e.g. `GraphRecursionError`. */

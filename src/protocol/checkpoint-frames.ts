@@ -1,11 +1,6 @@
 import type { JsonObject } from "../lib/json.ts";
+import type { Fence } from "../model/run.ts";
 import type { Method } from "./method.ts";
-
-/** Who writes. Storage refuses a write whose attempt has lost its lease. */
-export interface Fence {
-  run_id: string;
-  attempt: number;
-}
 
 /** A value by its content, stored once per thread. A `page` holds consecutive list elements: see lib/ref-page.ts. */
 export interface StoredValue {

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../lib/json.ts";
-import type { RunError, RunKwargs } from "../model/run.ts";
+import type { Fence, RunError, RunKwargs } from "../model/run.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import type { Method } from "./method.ts";
 
@@ -34,12 +34,12 @@ export type RunRequests = {
 
 export type RunControls = {
   /** Abort signal to the graph. Unknown runs are ignored. */
-  "run.cancel": { run_id: string; attempt: number };
+  "run.cancel": Fence;
 };
 
 /** An event before the server gives it its seq: name, and JSON on one line. */
 export type ProducedEvent = [event: string, data: string];
 
 export type RunNotices = {
-  "run.events": { run_id: string; attempt: number; events: ProducedEvent[] };
+  "run.events": Fence & { events: ProducedEvent[] };
 };

@@ -1,9 +1,9 @@
 import { AppError } from "../model/errors.ts";
 import { pageHashes } from "../lib/ref-page.ts";
+import type { Fence } from "../model/run.ts";
 import type {
   CheckpointRecord,
   CheckpointWrite,
-  Fence,
   PendingWriteRecord,
   StoredValue,
 } from "../protocol/checkpoint-frames.ts";

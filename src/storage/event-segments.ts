@@ -1,6 +1,6 @@
 import type { RunEvent } from "../model/run-event.ts";
 import { first, type Queryable } from "./database.ts";
-import type { Fence } from "./run-queue.ts";
+import type { Fence } from "../model/run.ts";
 import { raw, sql } from "./sql.ts";
 
 /*

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../lib/json.ts";
 import type {
   CancelAction,
+  Fence,
   RunError,
   RunKwargs,
   RunStatus,
@@ -59,11 +60,6 @@ export async function claimRuns(
       -- A zombie that was reaped has no row any more, and must not own a run.
       and exists (select 1 from instances where instance_id = ${params.owner})
     returning ${CLAIMED}`);
-}
-
-export interface Fence {
-  run_id: string;
-  attempt: number;
 }
 
 /** What every write on behalf of a run repeats: without it the lease is lost. */

@@ -7,7 +7,7 @@ import {
   listEvents,
   type Segment,
 } from "../storage/event-segments.ts";
-import type { Fence } from "../storage/run-queue.ts";
+import type { Fence } from "../model/run.ts";
 import type { RunEvent } from "../model/run-event.ts";
 import { deferred, type Deferred } from "../lib/deferred.ts";
 import type { Logger } from "../lib/logger.ts";

@@ -1,8 +1,8 @@
+import type { Fence } from "../model/run.ts";
 import type {
   CheckpointQuery,
   CheckpointRequests,
   CheckpointWrite,
-  Fence,
 } from "../protocol/checkpoint-frames.ts";
 import type { ServerPeer } from "./context.ts";
 

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Fence } from "../model/run.ts";
 import type { ProducedEvent } from "../protocol/run-frames.ts";
 import type { ServerPeer } from "./context.ts";
 
@@ -11,13 +12,13 @@ const MAX_BATCH_CHARS = 1024 * 1024;
  */
 export class EventSender {
   readonly #peer: ServerPeer;
-  readonly #attempt: { run_id: string; attempt: number };
+  readonly #attempt: Fence;
   #unsent: ProducedEvent[] = [];
   #unsentChars = 0;
   #sending: Promise<void> | null = null;
   #failure: unknown = null;
 
-  constructor(peer: ServerPeer, attempt: { run_id: string; attempt: number }) {
+  constructor(peer: ServerPeer, attempt: Fence) {
     this.#peer = peer;
     this.#attempt = attempt;
   }

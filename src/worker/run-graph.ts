@@ -1,3 +1,4 @@
+import type { Fence } from "../model/run.ts";
 import type { Json } from "../lib/json.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import {
@@ -72,8 +73,7 @@ export function runRequests(deps: RunDeps): RunServer {
   };
 }
 
-const attemptKey = (of: { run_id: string; attempt: number }) =>
-  `${of.run_id}/${of.attempt}`;
+const attemptKey = (of: Fence) => `${of.run_id}/${of.attempt}`;
 
 /** Rejects only when the server could not do its part: such an attempt says nothing about the graph. */
 async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {

@@ -1,7 +1,7 @@
+import type { Fence } from "../model/run.ts";
 import type {
   CheckpointRequests,
   CheckpointWrite,
-  Fence,
 } from "../protocol/checkpoint-frames.ts";
 import type { RequestServer } from "../protocol/peer.ts";
 import { notFound } from "../model/errors.ts";

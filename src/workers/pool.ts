@@ -1,4 +1,5 @@
 import { backoffMs } from "../lib/backoff.ts";
+import type { Fence } from "../model/run.ts";
 import type { Logger } from "../lib/logger.ts";
 import { AppError, unavailable, type ErrorCode } from "../model/errors.ts";
 import type { ServerRequests, WorkerRequests } from "../protocol/frames.ts";
@@ -27,10 +28,7 @@ export interface PoolOptions {
   launch: LaunchWorker;
   requests: RequestServer<ServerRequests>;
   log: Logger;
-  onEvents: (
-    fence: { run_id: string; attempt: number },
-    events: ProducedEvent[],
-  ) => Promise<void> | null;
+  onEvents: (fence: Fence, events: ProducedEvent[]) => Promise<void> | null;
   /** There may be room for more runs. */
   onRoom: () => void;
   /** A graph has loaded or has failed to, for the first time or after a change. */
@@ -98,7 +96,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
     return executing.finally(() => this.#options.onRoom());
   }
 
-  async cancel(fence: { run_id: string; attempt: number }): Promise<void> {
+  async cancel(fence: Fence): Promise<void> {
     const { run_id } = fence;
     const worker = this.#lone.workerOf(run_id) ?? this.#workerOf(run_id);
     await worker?.cancel(fence);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Fence } from "../model/run.ts";
 import type { Logger } from "../lib/logger.ts";
 import type {
   ServerNotices,
@@ -39,10 +40,7 @@ export interface WorkerHandleOptions {
   project: WorkerProject;
   requests: RequestServer<ServerRequests>;
   /** Null, or a promise until which this worker is not read: events come faster than they can be kept. */
-  onEvents: (
-    fence: { run_id: string; attempt: number },
-    events: ProducedEvent[],
-  ) => Promise<void> | null;
+  onEvents: (fence: Fence, events: ProducedEvent[]) => Promise<void> | null;
   onGraph?: (graph: GraphState) => void;
   log: Logger;
 }
@@ -116,7 +114,7 @@ export class WorkerHandle {
     }
   }
 
-  async cancel(fence: { run_id: string; attempt: number }): Promise<void> {
+  async cancel(fence: Fence): Promise<void> {
     await this.#peer.notify("run.cancel", fence);
   }
 
