@@ -97,7 +97,7 @@ function buildEngine(
     launch: options.launch ?? workerProcesses(config, log),
     requests: {
       ...checkpointRequests({ database }),
-      ...storeRequests({ database }),
+      ...storeRequests({ database, ttl: config.storeTtl }),
     },
     log,
     onEvents: (fence, produced) => events.append(fence, produced),
@@ -156,6 +156,7 @@ async function loadApp(
   return createApp({
     ...parts,
     defaultTtl: config.ttl,
+    storeTtl: config.storeTtl,
     maxAttempts: config.maxRetries + 1,
     http: {
       cors: config.cors,

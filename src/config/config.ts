@@ -1,6 +1,7 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { LogSettings } from "../lib/logger.ts";
 import type { CorsSettings } from "../model/cors.ts";
+import type { StoreTtl } from "../model/store-item.ts";
 import type { TtlRule } from "../model/thread.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import type { Env } from "./env.ts";
@@ -63,6 +64,7 @@ export interface Config {
   log: LogSettings;
   /** Null: threads do not expire unless they say so. */
   ttl: TtlRule | null;
+  storeTtl: StoreTtl;
   /** The whole environment of a worker process. */
   workerEnv: Record<string, string>;
   /** Graph id -> config of its default assistant, `context` among the keys. */

@@ -31,12 +31,14 @@ const NOT_SERVED = ["webhooks", "ui", "ui_config", "disable_persistence"];
 /** Sections of which this version serves only a part. */
 const SERVED_PARTS: Record<string, string[]> = {
   checkpointer: ["ttl"],
-  store: [],
+  store: ["ttl"],
   http: ["cors"],
 };
 
 /** Keys that protect something: a server that ignores them must say so loudly, or not start. */
 export const PROTECTIVE_KEYS = ["auth", "encryption"];
+
+export const KNOWN_KEYS = [...SILENT, ...NOT_SERVED, ...PROTECTIVE_KEYS];
 
 /** One sentence for each key that will not do what its author hopes for. */
 export function keyWarnings(
@@ -44,10 +46,9 @@ export function keyWarnings(
   shown: string,
 ): string[] {
   const warnings: string[] = [];
-  const known = [...SILENT, ...NOT_SERVED, ...PROTECTIVE_KEYS];
   for (const [key, value] of Object.entries(document)) {
     if (NOT_SERVED.includes(key)) warnings.push(notServed(shown, key));
-    else if (!known.includes(key)) warnings.push(unknownKey(shown, key, known));
+    else if (!KNOWN_KEYS.includes(key)) warnings.push(unknownKey(shown, key));
     const parts = SERVED_PARTS[key];
     if (parts === undefined || !isObject(value)) continue;
     for (const part of Object.keys(value))
@@ -60,8 +61,8 @@ export function keyWarnings(
 const notServed = (shown: string, key: string): string =>
   `${shown}: ${key} is not served by this version and has no effect`;
 
-function unknownKey(shown: string, key: string, known: string[]): string {
-  const meant = nearest(key, known);
+function unknownKey(shown: string, key: string): string {
+  const meant = nearest(key, KNOWN_KEYS);
   const hint = meant === null ? "" : `; did you mean "${meant}"?`;
   return `${shown}: unknown key "${key}"${hint}`;
 }

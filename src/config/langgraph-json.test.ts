@@ -165,6 +165,9 @@ describe("other keys", () => {
     [{ http: { cors: { allow_credentials: true } } }, /origins by name/],
     [{ checkpointer: { ttl: { strategy: "x" } } }, /delete, keep_latest/],
     [{ checkpointer: { ttl: { default_ttl: -1 } } }, /default_ttl/],
+    [{ store: { ttl: { default_ttl: 0 } } }, /store\.ttl\.default_ttl/],
+    [{ store: { ttl: { refresh_on_read: "no" } } }, /true or false/],
+    [{ store: { ttl: 5 } }, /store\.ttl must be an object/],
     [{ env: 1 }, /env must be/],
     [{ env: { A: {} } }, /env\.A must be text/],
   ])("%j is refused", (keys, message) => {
@@ -177,6 +180,19 @@ describe("other keys", () => {
       write({ graphs: GRAPHS, checkpointer: { ttl } }),
     );
     expect(project.ttl).toEqual({ strategy: "keep_latest", ttl_minutes: 60 });
+  });
+
+  test.each([
+    [undefined, { default_minutes: null, refresh_on_read: true }],
+    [{ ttl: {} }, { default_minutes: null, refresh_on_read: true }],
+    [
+      { ttl: { default_ttl: 0.5, refresh_on_read: false } },
+      { default_minutes: 0.5, refresh_on_read: false },
+    ],
+  ])("the expiry of store items in %j is read", (store, expected) => {
+    const project = readProject(write({ graphs: GRAPHS, store }));
+    expect(project.storeTtl).toEqual(expected);
+    expect(project.warnings).toEqual([]);
   });
 });
 

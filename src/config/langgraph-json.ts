@@ -3,12 +3,13 @@ import { basename, dirname, join, resolve } from "node:path";
 import { isObject } from "../lib/json.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import type { CorsSettings } from "../model/cors.ts";
+import { NO_STORE_TTL, type StoreTtl } from "../model/store-item.ts";
 import type { TtlRule } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
 import { toGraphSpecs } from "./graph-specs.ts";
 import { readJsonFile } from "./json-file.ts";
 import { keyWarnings, PROTECTIVE_KEYS } from "./known-keys.ts";
-import { toCors, toSection, toTtlRule } from "./sections.ts";
+import { toCors, toSection, toStoreTtl, toTtlRule } from "./sections.ts";
 
 /** Where the project's variables come from: the key `env`. */
 export type EnvSource =
@@ -28,6 +29,7 @@ export interface Project {
   env: EnvSource;
   cors: CorsSettings | null;
   ttl: TtlRule | null;
+  storeTtl: StoreTtl;
   /** Major version; null when nothing is said. */
   nodeVersion: number | null;
   /** Those of `PROTECTIVE_KEYS` that the file sets. */
@@ -56,6 +58,11 @@ export function readProject(path: string): Project {
     "checkpointer.ttl",
     shown,
   );
+  const storeTtl = toSection(
+    section(document, "store", shown)["ttl"],
+    "store.ttl",
+    shown,
+  );
   return {
     configPath,
     root,
@@ -63,6 +70,7 @@ export function readProject(path: string): Project {
     env: toEnvSource(document["env"], { root, shown }),
     cors: cors && toCors(cors),
     ttl: ttl && toTtlRule(ttl),
+    storeTtl: storeTtl === null ? NO_STORE_TTL : toStoreTtl(storeTtl),
     nodeVersion: toNodeVersion(document["node_version"], shown),
     protective: PROTECTIVE_KEYS.filter((key) => document[key] != null),
     warnings: keyWarnings(document, shown),

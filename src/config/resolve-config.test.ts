@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { NO_STORE_TTL } from "../model/store-item.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Flags, Mode } from "./config.ts";
 import type { Env } from "./env.ts";
@@ -12,6 +13,7 @@ const PROJECT: Project = {
   env: { kind: "none" },
   cors: null,
   ttl: null,
+  storeTtl: NO_STORE_TTL,
   nodeVersion: null,
   protective: [],
   warnings: [],

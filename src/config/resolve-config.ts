@@ -39,6 +39,7 @@ export function resolveConfig(input: ConfigInput): {
     cors: project.cors ?? toOrigins(env),
     log: toLogSettings(env, machine),
     ttl: project.ttl,
+    storeTtl: project.storeTtl,
     workerEnv: toWorkerEnv(env, mode),
     langgraphConfig: toLangGraphConfig(env),
     studioUrl: toStudioUrl(env),

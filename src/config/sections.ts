@@ -1,5 +1,6 @@
 import { isObject } from "../lib/json.ts";
 import type { CorsSettings } from "../model/cors.ts";
+import type { StoreTtl } from "../model/store-item.ts";
 import { TTL_STRATEGIES, type TtlRule } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
 
@@ -63,6 +64,12 @@ export function toTtlRule(section: Section): TtlRule | null {
   return ttl_minutes === null ? null : { strategy, ttl_minutes };
 }
 
+/** `store.ttl`. */
+export const toStoreTtl = (section: Section): StoreTtl => ({
+  default_minutes: amount(section, "default_ttl"),
+  refresh_on_read: flag(section, "refresh_on_read") ?? true,
+});
+
 function checkedRegex({ key }: Section, source: string): string {
   try {
     new RegExp(source);
@@ -94,4 +101,10 @@ function amount({ key, values }: Section, name: string): number | null {
   if (value === null) return null;
   if (typeof value === "number" && value > 0) return value;
   throw new ConfigError(`${key}.${name} must be a number above 0`);
+}
+
+function flag({ key, values }: Section, name: string): boolean | null {
+  const value = values[name] ?? null;
+  if (value === null || typeof value === "boolean") return value;
+  throw new ConfigError(`${key}.${name} must be true or false`);
 }

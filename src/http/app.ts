@@ -12,6 +12,7 @@ import { notYetRoutes } from "./routes/not-yet.ts";
 import { runCreateRoutes } from "./routes/run-create.ts";
 import { runJoinRoutes } from "./routes/run-join.ts";
 import { runRoutes } from "./routes/runs.ts";
+import { storeRoutes } from "./routes/store.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { threadStateRoutes } from "./routes/thread-state.ts";
 import { threadRoutes } from "./routes/threads.ts";
@@ -32,6 +33,7 @@ export function createApp(deps: AppDeps): App {
     runCreateRoutes(deps),
     runRoutes(deps),
     runJoinRoutes(deps),
+    storeRoutes(deps),
     notYetRoutes(), // last: a route that is there wins over one that is not yet
   ])
     mount(app);

@@ -1,10 +1,11 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Caller } from "../auth/caller.ts";
 import type { RunDeps } from "../services/run-deps.ts";
+import type { StoreDeps } from "../services/store.ts";
 import type { CorsSettings } from "../model/cors.ts";
 
 /** What the routes work with: all that the services need, and what concerns HTTP alone. */
-export interface AppDeps extends RunDeps {
+export interface AppDeps extends RunDeps, StoreDeps {
   http: HttpSettings;
 }
 

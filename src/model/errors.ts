@@ -36,6 +36,9 @@ export class AppError extends Error {
 export const badRequest = (message: string, options?: AppErrorOptions) =>
   new AppError("bad_request", message, options);
 
+export const forbidden = (message: string, options?: AppErrorOptions) =>
+  new AppError("forbidden", message, options);
+
 export const notFound = (message: string, options?: AppErrorOptions) =>
   new AppError("not_found", message, options);
 

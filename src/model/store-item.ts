@@ -1,5 +1,44 @@
 import type { Json, JsonObject } from "../lib/json.ts";
-import { badRequest, invalid } from "./errors.ts";
+import { isStorable, STORABLE } from "../lib/storable.ts";
+import { AppError, badRequest, invalid } from "./errors.ts";
+
+export interface StoreAddress {
+  namespace: readonly string[];
+  key: string;
+}
+
+/** `store.ttl` of langgraph.json. */
+export interface StoreTtl {
+  /** For puts that say nothing; null: for ever. */
+  default_minutes: number | null;
+  refresh_on_read: boolean;
+}
+
+export const NO_STORE_TTL: StoreTtl = {
+  default_minutes: null,
+  refresh_on_read: true,
+};
+
+/** The minutes that a put gives its item. `asked` undefined: it says nothing; null: for ever. */
+export const lifetime = (
+  asked: number | null | undefined,
+  { default_minutes }: StoreTtl,
+): number | null => (asked === undefined ? default_minutes : asked);
+
+/** What an access filter is matched against. */
+export const storeDocument = (
+  item: StoreAddress & { value?: JsonObject },
+): JsonObject => ({
+  ...item.value,
+  namespace: [...item.namespace],
+  key: item.key,
+});
+
+/** Throws what a client may see. */
+export function requireAddress({ namespace, key }: StoreAddress): void {
+  requireNamespace(namespace, { field: "namespace", allowEmpty: false });
+  if (!isStorable(key)) throw invalid("key", STORABLE);
+}
 
 /** Throws what a client may see. Labels are joined with '.' to one text, so none may contain it. */
 export function requireNamespace(
@@ -9,10 +48,17 @@ export function requireNamespace(
   if (labels.length === 0 && !allowEmpty)
     throw badRequest("Namespace is required");
   if (labels.some((label) => label === "" || label.includes(".")))
-    throw invalid(
-      field,
-      `Namespace labels cannot be empty or contain periods. Received: ${labels.join(".")}`,
-    );
+    throw badLabels(field, labels);
+  const unstorable = labels.findIndex((label) => !isStorable(label));
+  if (unstorable !== -1) throw invalid(`${field}[${unstorable}]`, STORABLE);
+}
+
+/** The sentence that clients know, without the field in front of it. */
+function badLabels(field: string, labels: readonly string[]): AppError {
+  const message = `Namespace labels cannot be empty or contain periods. Received: ${labels.join(".")}`;
+  return new AppError("invalid", message, {
+    details: { errors: [{ field, message }] },
+  });
 }
 
 /** Each key of the filter compared with that of the value, as LangGraph's InMemoryStore does it. */

@@ -25,6 +25,9 @@ export interface Dialect {
   /** Whether JSON `column` contains `needle` (the rule is `jsonContains` of lib/json.ts). */
   jsonContains(column: Sql, needle: unknown): Sql;
 
+  /** Text `column` as a JSON string, quotes included. */
+  jsonString(column: Sql): Sql;
+
   /** `column` with the members of `patch` laid over it, one level deep. */
   jsonMerge(column: Sql, patch: unknown): Sql;
 

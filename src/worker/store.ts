@@ -6,6 +6,7 @@ import {
   type OperationResults,
 } from "@langchain/langgraph-checkpoint";
 import type { JsonObject } from "../lib/json.ts";
+import { isStorable, STORABLE } from "../lib/storable.ts";
 import type {
   StoreItem,
   StoreOperation,
@@ -100,6 +101,8 @@ function encode(operation: Operation): StoreOperation {
   const namespace = labels(operation.namespace);
   if (namespace.length === 0)
     throw new InvalidNamespaceError("Namespace cannot be empty.");
+  if (!isStorable(key))
+    throw new Error(`a key of a store item ${STORABLE}: '${key}'`);
   if (!("value" in operation)) return { op: "get", namespace, key };
   const { value, index } = operation;
   return {
@@ -136,11 +139,16 @@ function encodeListing(
 }
 
 function labels(namespace: readonly string[]): string[] {
-  for (const label of namespace)
+  for (const label of namespace) {
     if (typeof label !== "string" || label === "" || label.includes("."))
       throw new InvalidNamespaceError(
         `Invalid namespace label '${label}' found in ${namespace.join()}. Namespace labels must be texts, not empty and without periods ('.').`,
       );
+    if (!isStorable(label))
+      throw new InvalidNamespaceError(
+        `Invalid namespace label '${label}': it ${STORABLE}.`,
+      );
+  }
   return [...namespace];
 }
 

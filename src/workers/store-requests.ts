@@ -1,4 +1,11 @@
-import { requireNamespace } from "../model/store-item.ts";
+import { UNRESTRICTED } from "../model/access.ts";
+import {
+  lifetime,
+  NO_STORE_TTL,
+  requireAddress,
+  requireNamespace,
+  type StoreTtl,
+} from "../model/store-item.ts";
 import type { RequestServer } from "../protocol/peer.ts";
 import type {
   StoreItem,
@@ -8,30 +15,23 @@ import type {
 } from "../protocol/store-frames.ts";
 import type { Database, Queryable } from "../storage/database.ts";
 import {
+  listStoreNamespaces,
+  searchStoreItems,
+} from "../storage/store-search.ts";
+import {
   deleteStoreItem,
   getStoreItem,
-  listStoreNamespaces,
   putStoreItem,
   refreshStoreItem,
-  searchStoreItems,
   type StoreRow,
 } from "../storage/store.ts";
 
-/** `store.ttl` of langgraph.json. */
-export interface StoreTtl {
-  /** For puts that say nothing; null: for ever. */
-  default_minutes: number | null;
-  refresh_on_read: boolean;
-}
-
-const NO_TTL: StoreTtl = { default_minutes: null, refresh_on_read: true };
-
-/** Answers the stores of workers. */
+/** Answers the stores of workers. A graph may see every item. */
 export function storeRequests(deps: {
   database: Database;
   ttl?: StoreTtl;
 }): RequestServer<StoreRequests> {
-  const { database, ttl = NO_TTL } = deps;
+  const { database, ttl = NO_STORE_TTL } = deps;
   return {
     "store.batch": async ({ operations }) => {
       operations.forEach(requireValid);
@@ -114,7 +114,7 @@ async function read(
 ): Promise<Read> {
   switch (operation.op) {
     case "get": {
-      const row = await getStoreItem(db, operation);
+      const row = await getStoreItem(db, operation, UNRESTRICTED);
       const refresh = operation.refresh_ttl ?? ttl.refresh_on_read;
       return {
         result: row === null ? null : shown(row),
@@ -122,33 +122,36 @@ async function read(
       };
     }
     case "search": {
-      const rows = await searchStoreItems(db, operation);
+      const rows = await searchStoreItems(db, operation, UNRESTRICTED);
       return {
         result: rows.map(shown),
         touched: ttl.refresh_on_read ? mortal(rows) : [],
       };
     }
     case "listNamespaces":
-      return { result: await listStoreNamespaces(db, operation), touched: [] };
+      return {
+        result: await listStoreNamespaces(db, operation, UNRESTRICTED),
+        touched: [],
+      };
     case "put":
       throw new Error("a put is no read");
   }
 }
 
-const put = (
+async function put(
   tx: Queryable,
-  operation: StoreOperation & { op: "put" },
+  { namespace, key, value, ttl_minutes }: StoreOperation & { op: "put" },
   ttl: StoreTtl,
-): Promise<void> => {
-  const { namespace, key, value, ttl_minutes } = operation;
-  if (value === null) return deleteStoreItem(tx, { namespace, key });
-  return putStoreItem(tx, {
-    namespace,
-    key,
-    value,
-    ttl_minutes: ttl_minutes === undefined ? ttl.default_minutes : ttl_minutes,
-  });
-};
+): Promise<void> {
+  if (value === null)
+    await deleteStoreItem(tx, { namespace, key }, UNRESTRICTED);
+  else
+    await putStoreItem(
+      tx,
+      { namespace, key, value, ttl_minutes: lifetime(ttl_minutes, ttl) },
+      UNRESTRICTED,
+    );
+}
 
 const mortal = (rows: readonly StoreRow[]): StoreRow[] =>
   rows.filter(({ ttl_minutes }) => ttl_minutes !== null);
@@ -159,10 +162,7 @@ function requireValid(operation: StoreOperation): void {
   switch (operation.op) {
     case "get":
     case "put":
-      return requireNamespace(operation.namespace, {
-        field: "namespace",
-        allowEmpty: false,
-      });
+      return requireAddress(operation);
     case "search":
       return requireNamespace(operation.namespace_prefix, {
         field: "namespace_prefix",

@@ -4,15 +4,18 @@ import {
   type Operation,
 } from "@langchain/langgraph-checkpoint";
 import { describe, expect, it } from "vitest";
+import { UNRESTRICTED } from "../../src/model/access.ts";
 import { first } from "../../src/storage/database.ts";
 import { sql } from "../../src/storage/sql.ts";
 import {
+  listStoreNamespaces,
+  searchStoreItems,
+} from "../../src/storage/store-search.ts";
+import {
   deleteExpiredStoreItems,
   getStoreItem,
-  listStoreNamespaces,
   putStoreItem,
   refreshStoreItem,
-  searchStoreItems,
 } from "../../src/storage/store.ts";
 import type { SqliteDriver } from "../../src/storage/sqlite-driver.ts";
 import { SpoolStore } from "../../src/worker/store.ts";
@@ -120,12 +123,16 @@ describe.each(drivers())("the store on $name", (driver) => {
     const { database, store } = opened;
     await database.transaction(async (tx) => {
       for (let n = 0; n < 1200; n += 1)
-        await putStoreItem(tx, {
-          namespace: ["n"],
-          key: String(n).padStart(4, "0"),
-          value: { n, even: n % 2 === 0, name: `item ${n}` },
-          ttl_minutes: null,
-        });
+        await putStoreItem(
+          tx,
+          {
+            namespace: ["n"],
+            key: String(n).padStart(4, "0"),
+            value: { n, even: n % 2 === 0, name: `item ${n}` },
+            ttl_minutes: null,
+          },
+          UNRESTRICTED,
+        );
       // One millisecond has many: the rest of the order decides, and no row is skipped or met twice.
       await tx.query(
         sql`update store_items set updated_at = 1000 - (cast(key as integer) / 400)`,
@@ -236,24 +243,40 @@ describe.each(drivers())("the store on $name", (driver) => {
     const { database } = opened;
     await database.transaction(async (tx) => {
       for (let user = 0; user < 1100; user += 1)
-        await putStoreItem(tx, {
-          namespace: ["u", String(user).padStart(4, "0")],
-          key: "k",
-          value: {},
-          ttl_minutes: null,
-        });
+        await putStoreItem(
+          tx,
+          {
+            namespace: ["u", String(user).padStart(4, "0")],
+            key: "k",
+            value: {},
+            ttl_minutes: null,
+          },
+          UNRESTRICTED,
+        );
     });
-    const all = await listStoreNamespaces(database, { limit: 5000, offset: 0 });
+    const all = await listStoreNamespaces(
+      database,
+      { limit: 5000, offset: 0 },
+      UNRESTRICTED,
+    );
     expect(all).toHaveLength(1100);
     expect(
-      await listStoreNamespaces(database, { limit: 2, offset: 1098 }),
+      await listStoreNamespaces(
+        database,
+        { limit: 2, offset: 1098 },
+        UNRESTRICTED,
+      ),
     ).toEqual(all.slice(1098));
     expect(
-      await listStoreNamespaces(database, {
-        limit: 10,
-        offset: 0,
-        max_depth: 1,
-      }),
+      await listStoreNamespaces(
+        database,
+        {
+          limit: 10,
+          offset: 0,
+          max_depth: 1,
+        },
+        UNRESTRICTED,
+      ),
     ).toEqual([["u"]]);
   });
 
@@ -308,6 +331,10 @@ describe.each(drivers())("the store on $name", (driver) => {
       store.put(["good"], "1", {}),
       store.put(["a.b"], "1", {}),
       store.put([], "1", {}),
+      store.put(["a"], "\u0000", {}),
+      store.put(["a"], "\ud800", {}),
+      store.put(["a", "\ufffd"], "1", {}),
+      store.get(["a"], "x\u0000"),
       store.put(["a"], "1", circular),
       store.batch([
         {
@@ -323,11 +350,7 @@ describe.each(drivers())("the store on $name", (driver) => {
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual([
       "fulfilled",
-      "rejected",
-      "rejected",
-      "rejected",
-      "rejected",
-      "rejected",
+      ...Array.from({ length: 9 }, () => "rejected"),
     ]);
     const rows = await first<{ count: number }>(
       database,
@@ -339,12 +362,17 @@ describe.each(drivers())("the store on $name", (driver) => {
   it("the server refuses what no store of ours sends, and then stores nothing of the request", async () => {
     await using opened = await openTestDatabase(driver);
     const worker = connectWorker(opened.database);
-    const put = (namespace: string[]): StoreOperation => ({
+    const put = (namespace: string[], key = "1"): StoreOperation => ({
       op: "put",
       namespace,
-      key: "1",
+      key,
       value: {},
     });
+    await expect(
+      worker.peer.request("store.batch", {
+        operations: [put(["a"]), put(["a"], "\u0000")],
+      }),
+    ).rejects.toThrow("key: must not contain NUL");
     await expect(
       worker.peer.request("store.batch", {
         operations: [put(["a"]), put(["a.b"])],
@@ -353,7 +381,11 @@ describe.each(drivers())("the store on $name", (driver) => {
       "Namespace labels cannot be empty or contain periods. Received: a.b",
     );
     expect(
-      await getStoreItem(opened.database, { namespace: ["a"], key: "1" }),
+      await getStoreItem(
+        opened.database,
+        { namespace: ["a"], key: "1" },
+        UNRESTRICTED,
+      ),
     ).toBeNull();
     worker.close();
   });
@@ -379,29 +411,41 @@ describe.each(drivers())("the store on $name", (driver) => {
     const { database, store } = opened;
     const at = { namespace: ["t"], key: "1" };
     await database.transaction(async (tx) => {
-      await putStoreItem(tx, { ...at, value: { old: true }, ttl_minutes: 1 });
-      await putStoreItem(tx, { ...at, key: "2", value: {}, ttl_minutes: null });
+      await putStoreItem(
+        tx,
+        { ...at, value: { old: true }, ttl_minutes: 1 },
+        UNRESTRICTED,
+      );
+      await putStoreItem(
+        tx,
+        { ...at, key: "2", value: {}, ttl_minutes: null },
+        UNRESTRICTED,
+      );
       await tx.query(
         sql`update store_items set expires_at = created_at, created_at = created_at - 1000 where key = '1'`,
       );
     });
-    expect(await getStoreItem(database, at)).toBeNull();
+    expect(await getStoreItem(database, at, UNRESTRICTED)).toBeNull();
     expect(
       keys(
-        await searchStoreItems(database, {
-          namespace_prefix: ["t"],
-          limit: 10,
-          offset: 0,
-        }),
+        await searchStoreItems(
+          database,
+          {
+            namespace_prefix: ["t"],
+            limit: 10,
+            offset: 0,
+          },
+          UNRESTRICTED,
+        ),
       ),
     ).toEqual(["2"]);
     expect(keys(await store.search(["t"], { filter: { old: true } }))).toEqual(
       [],
     );
     await database.transaction((tx) => refreshStoreItem(tx, at));
-    expect(await getStoreItem(database, at)).toBeNull();
+    expect(await getStoreItem(database, at, UNRESTRICTED)).toBeNull();
     await store.put(at.namespace, at.key, { old: false });
-    const item = await getStoreItem(database, at);
+    const item = await getStoreItem(database, at, UNRESTRICTED);
     expect(item).toMatchObject({ value: { old: false }, ttl_minutes: null });
     expect(item?.created_at).toBe(item?.updated_at);
   });
@@ -411,12 +455,16 @@ describe.each(drivers())("the store on $name", (driver) => {
     const { database, store } = opened;
     await database.transaction(async (tx) => {
       for (const key of ["read", "found", "asleep", "over"])
-        await putStoreItem(tx, {
-          namespace: [key],
-          key,
-          value: {},
-          ttl_minutes: 10,
-        });
+        await putStoreItem(
+          tx,
+          {
+            namespace: [key],
+            key,
+            value: {},
+            ttl_minutes: 10,
+          },
+          UNRESTRICTED,
+        );
       await tx.query(
         sql`update store_items set expires_at = expires_at - 300000`,
       );

@@ -6,6 +6,7 @@ import { createApp } from "../../src/http/app.ts";
 import type { App, HttpSettings } from "../../src/http/deps.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { deferred } from "../../src/lib/deferred.ts";
+import { NO_STORE_TTL } from "../../src/model/store-item.ts";
 import type { GraphSpec } from "../../src/protocol/graph-frames.ts";
 import { memoryPipe } from "../../src/protocol/pipe.ts";
 import { registerGraphs } from "../../src/services/system-assistants.ts";
@@ -76,6 +77,7 @@ export async function openTestApp({
     events: new EventLog({ database, log }),
     maxAttempts: 4,
     defaultTtl: null,
+    storeTtl: NO_STORE_TTL,
     http: {
       cors: OPEN_CORS,
       maxBodyBytes: 1_000_000,

@@ -3,6 +3,7 @@ import { createApp } from "../../src/http/app.ts";
 import type { App, AppDeps } from "../../src/http/deps.ts";
 import type { Json } from "../../src/lib/json.ts";
 import { createLogger } from "../../src/lib/logger.ts";
+import { NO_STORE_TTL } from "../../src/model/store-item.ts";
 import type { Database } from "../../src/storage/database.ts";
 import { EventLog } from "../../src/stream/event-log.ts";
 import type { Workers } from "../../src/workers/port.ts";
@@ -19,6 +20,7 @@ export function testApp(
     workers,
     log,
     defaultTtl: null,
+    storeTtl: NO_STORE_TTL,
     events: new EventLog({ database, log }),
     maxAttempts: 4,
     http: {

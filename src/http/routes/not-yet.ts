@@ -21,14 +21,6 @@ export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
   ["Cancelling many runs at once", "POST /runs/cancel"],
   ["The stream of a thread", "GET /threads/:thread_id/stream"],
   [
-    "The store over HTTP",
-    "PUT /store/items",
-    "GET /store/items",
-    "DELETE /store/items",
-    "POST /store/items/search",
-    "POST /store/namespaces",
-  ],
-  [
     "The streaming protocol v2",
     "POST /threads/:thread_id/commands",
     "POST /threads/:thread_id/stream/events",
