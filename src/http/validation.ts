@@ -18,6 +18,7 @@ export function validationError(
   root: string,
 ): AppError {
   const errors = issues
+    .slice(0, MAX_ERRORS) // each is one error at least
     .flatMap((issue) => fieldErrors(issue, []))
     .slice(0, MAX_ERRORS)
     .map(({ path, message }) => ({ field: fieldName(path, root), message }));

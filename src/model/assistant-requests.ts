@@ -3,6 +3,7 @@ import {
   jsonObject,
   jsonValue,
   limit,
+  list,
   metadata,
   offset,
   optional,
@@ -51,7 +52,7 @@ export const assistantSearch = z
     sort_by: withDefault(z.enum(ASSISTANT_SORTS), "created_at"),
     sort_order: withDefault(z.enum(["asc", "desc"]), "desc"),
     /** Empty: all fields. */
-    select: withDefault(z.array(z.enum(ASSISTANT_FIELDS)), []),
+    select: withDefault(list(z.array(z.enum(ASSISTANT_FIELDS))), []),
   })
   .meta({ id: "AssistantSearch" });
 export type AssistantSearch = z.output<typeof assistantSearch>;

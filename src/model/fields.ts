@@ -29,16 +29,22 @@ export const uuid = z.guid("must be a UUID").toLowerCase();
 /** Deeper JSON is nobody's data, and would overflow the stack of whoever walks it. */
 const MAX_JSON_DEPTH = 500;
 
+/** Level by level, and only what can have levels below it: a million members are passed over quickly. */
 function isTooDeep(value: unknown): boolean {
-  let level: unknown[] = [value];
+  let level = [value].filter(isNested);
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_JSON_DEPTH) return true;
-    level = level.flatMap((node) =>
-      typeof node === "object" && node !== null ? Object.values(node) : [],
-    );
+    if (depth >= MAX_JSON_DEPTH) return true;
+    const below: object[] = [];
+    for (const node of level)
+      for (const child of Object.values(node) as unknown[])
+        if (isNested(child)) below.push(child);
+    level = below;
   }
   return false;
 }
+
+const isNested = (value: unknown): value is object =>
+  typeof value === "object" && value !== null;
 
 const TOO_DEEP = `must not be nested deeper than ${MAX_JSON_DEPTH} levels`;
 
@@ -66,6 +72,30 @@ export const metadata = jsonObject.transform((given): JsonObject => {
     Object.entries(given).filter(([key]) => !RESERVED_METADATA.test(key)),
   );
 });
+
+/** Lists longer than this are looked through before zod reports on them. */
+const LONG_LIST = 1000;
+const MAX_WRONG_ITEMS = 20;
+
+/** A list in a body. zod reports every wrong item, which takes seconds for a million of them; here the list ends after the first few. */
+export const list = <T extends z.ZodType>(array: z.ZodArray<T>) =>
+  z.preprocess(
+    (given) =>
+      Array.isArray(given) && given.length > LONG_LIST
+        ? upToWrong(given, array.element)
+        : given,
+    array,
+  );
+
+function upToWrong(given: unknown[], item: z.ZodType): unknown[] {
+  let wrong = 0;
+  for (const [index, value] of given.entries()) {
+    if (item.safeParse(value).success) continue;
+    wrong += 1;
+    if (wrong === MAX_WRONG_ITEMS) return given.slice(0, index + 1);
+  }
+  return given;
+}
 
 /** A list in a query: repeated keys, JSON text, or separated by commas. */
 export const queryList = <T extends z.ZodType>(item: T) =>
@@ -112,6 +142,11 @@ export const lenientBoolean = z
     return Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : given;
   }, z.boolean("must be true or false"))
   .meta({ type: "boolean" });
+
+/** About 1,900 years; what comes after that is no date any more. */
+const MAX_TTL_MINUTES = 1_000_000_000;
+
+export const ttlMinutes = z.number().positive().max(MAX_TTL_MINUTES);
 
 export const MAX_PAGE = 1000;
 

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { isObject } from "../lib/json.ts";
-import { jsonObject, optional } from "./fields.ts";
+import { jsonObject, list, optional } from "./fields.ts";
 
 /** What we read of a config; the other members are the graph's. */
 const known = z.object({
-  tags: optional(z.array(z.string())),
+  tags: optional(list(z.array(z.string()))),
   recursion_limit: optional(z.int().min(1)),
   // LangGraph would wait for ever for a place that there is not.
   max_concurrency: optional(z.int().min(1)),

@@ -3,6 +3,7 @@ import {
   jsonObject,
   jsonValue,
   lenientBoolean,
+  list,
   metadata,
   optional,
   uuid,
@@ -16,6 +17,7 @@ import {
   type Durability,
   type StreamMode,
 } from "./run.ts";
+import { checkpointConfig } from "./thread-state-requests.ts";
 
 const isStreamMode = (mode: string): mode is StreamMode =>
   (STREAM_MODES as readonly string[]).includes(mode);
@@ -24,7 +26,7 @@ const isStreamMode = (mode: string): mode is StreamMode =>
 const streamModes = z
   .preprocess(
     (given) => (typeof given === "string" ? [given] : given),
-    z.array(z.string()),
+    list(z.array(z.string())),
   )
   .transform((given, context): StreamMode[] => {
     const unknown = given.find((mode) => !isStreamMode(mode));
@@ -45,12 +47,12 @@ const streamModes = z
 
 const send = z.object({ node: z.string().min(1), input: jsonValue.optional() });
 
-const pairs = z.array(z.tuple([z.string(), jsonValue]));
+const pairs = list(z.array(z.tuple([z.string(), jsonValue])));
 
 const commandFields = z.object({
   update: z.union([jsonObject, pairs]).nullish(),
   goto: z
-    .union([z.string(), send, z.array(z.union([z.string(), send]))])
+    .union([z.string(), send, list(z.array(z.union([z.string(), send])))])
     .nullish(),
 });
 
@@ -63,13 +65,7 @@ const command = jsonObject
   })
   .meta({ id: "Command" });
 
-const nodeNames = z.union([z.literal("*"), z.array(z.string())]);
-
-const checkpoint = z.object({
-  checkpoint_id: optional(uuid),
-  checkpoint_ns: optional(z.string()),
-  checkpoint_map: optional(z.record(z.string(), z.string())),
-});
+const nodeNames = z.union([z.literal("*"), list(z.array(z.string()))]);
 
 /** What all ways to run share. */
 const runFields = {
@@ -85,7 +81,7 @@ const runFields = {
   stream_mode: withDefault(streamModes, ["values"]),
   stream_subgraphs: withDefault(lenientBoolean, false),
   stream_resumable: withDefault(lenientBoolean, false),
-  feedback_keys: optional(z.array(z.string())),
+  feedback_keys: optional(list(z.array(z.string()))),
   after_seconds: withDefault(z.number().min(0).max(1_000_000_000), 0),
   on_disconnect: withDefault(z.enum(["cancel", "continue"]), "continue"),
   durability: optional(z.enum(DURABILITIES)),
@@ -111,7 +107,7 @@ const withDurability = <
 export const threadRunCreate = z
   .object({
     ...runFields,
-    checkpoint: optional(checkpoint),
+    checkpoint: optional(checkpointConfig),
     checkpoint_id: optional(uuid),
     multitask_strategy: withDefault(z.enum(MULTITASK_STRATEGIES), "enqueue"),
     if_not_exists: withDefault(z.enum(["reject", "create"]), "reject"),

@@ -2,15 +2,14 @@ import { z } from "zod";
 import {
   jsonObject,
   jsonValue,
+  list,
   metadata,
   optional,
+  ttlMinutes,
   uuid,
   withDefault,
 } from "./fields.ts";
 import { TTL_STRATEGIES } from "./thread.ts";
-
-/** About 1,900 years; what comes after that is no date any more. */
-const MAX_TTL_MINUTES = 1_000_000_000;
 
 /** Minutes, or minutes with what is to happen then. */
 export const threadTtl = z
@@ -18,7 +17,7 @@ export const threadTtl = z
     (given) => (typeof given === "number" ? { ttl: given } : given),
     z.object({
       strategy: withDefault(z.enum(TTL_STRATEGIES), "delete"),
-      ttl: z.number().positive().max(MAX_TTL_MINUTES),
+      ttl: ttlMinutes,
     }),
   )
   .transform(({ strategy, ttl }) => ({ strategy, ttl_minutes: ttl }))
@@ -47,7 +46,7 @@ const stateUpdate = z.object({
   as_node: z.string().min(1),
 });
 
-const superstep = z.object({ updates: z.array(stateUpdate).min(1) });
+const superstep = z.object({ updates: list(z.array(stateUpdate).min(1)) });
 
 export const threadCreate = z
   .object({
@@ -55,7 +54,7 @@ export const threadCreate = z
     metadata: withDefault(metadata, {}),
     if_exists: withDefault(z.enum(["raise", "do_nothing"]), "raise"),
     ttl: optional(threadTtl),
-    supersteps: withDefault(z.array(superstep), []),
+    supersteps: withDefault(list(z.array(superstep)), []),
   })
   .meta({ id: "ThreadCreate" });
 export type ThreadCreate = z.output<typeof threadCreate>;
@@ -72,7 +71,7 @@ export const threadStatePatch = z
 
 export const threadPrune = z
   .object({
-    thread_ids: z.array(uuid),
+    thread_ids: list(z.array(uuid)),
     strategy: withDefault(z.enum(TTL_STRATEGIES), "delete"),
   })
   .meta({ id: "ThreadPrune" });

@@ -4,6 +4,7 @@ import { parseExtractPath, type ExtractPath } from "./extract-path.ts";
 import {
   jsonObject,
   limit,
+  list,
   offset,
   optional,
   uuid,
@@ -71,12 +72,12 @@ const filters = {
 export const threadSearch = z
   .object({
     ...filters,
-    ids: withDefault(z.array(uuid), []),
+    ids: withDefault(list(z.array(uuid)), []),
     limit: limit(10),
     offset,
     sort_by: withDefault(z.enum(THREAD_SORTS), "updated_at"),
     sort_order: withDefault(z.enum(["asc", "desc"]), "desc"),
-    select: withDefault(z.array(z.enum(THREAD_SELECT)), []),
+    select: withDefault(list(z.array(z.enum(THREAD_SELECT))), []),
     extract: withDefault(extract, []),
   })
   .meta({ id: "ThreadSearch" });

@@ -5,6 +5,7 @@ import {
   jsonValue,
   lenientBoolean,
   limit,
+  list,
   optional,
   uuid,
   withDefault,
@@ -42,7 +43,7 @@ const before = z
       : (given.checkpoint_id ?? given.configurable?.checkpoint_id),
   );
 
-const select = withDefault(z.array(stateField), []);
+const select = withDefault(list(z.array(stateField)), []);
 
 export const threadStateRead = z
   .object({

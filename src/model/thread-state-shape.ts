@@ -6,12 +6,17 @@ import { jsonObject, jsonValue } from "./fields.ts";
  * come from our own workers, and are typed by model/thread-state.ts.
  */
 
+/** `jsonObject` says what type it is, and would say so of null. */
+const objectOrNull = jsonObject
+  .nullable()
+  .meta({ type: ["object", "null"], additionalProperties: true });
+
 const checkpoint = z
   .object({
     thread_id: z.string(),
     checkpoint_ns: z.string(),
     checkpoint_id: z.string(),
-    checkpoint_map: jsonObject.nullable(),
+    checkpoint_map: objectOrNull,
   })
   .partial()
   .meta({ id: "Checkpoint" });
@@ -29,7 +34,8 @@ const task = z
     error: z.string().nullable(),
     interrupts: z.array(interrupt),
     checkpoint: checkpoint.nullable(),
-    state: jsonObject.nullable().meta({
+    state: objectOrNull.meta({
+      type: ["object", "null"],
       description: "With `subgraphs`: the state of the subgraph, a ThreadState",
     }),
     result: jsonValue,
@@ -41,7 +47,7 @@ export const threadStateShape = z
     values: jsonValue,
     next: z.array(z.string()),
     tasks: z.array(task),
-    metadata: jsonObject.nullable(),
+    metadata: objectOrNull,
     created_at: z.string().nullable(),
     checkpoint: checkpoint.nullable(),
     parent_checkpoint: checkpoint.nullable(),

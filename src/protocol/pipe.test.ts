@@ -71,6 +71,15 @@ const kinds = {
   },
 };
 
+test("an object may have any number of members", async () => {
+  const members = Array.from({ length: 70_000 }, (_, index) => [index, index]);
+  const params = Object.fromEntries(members) as object;
+  const { stream, frames } = reader();
+  stream.push(await bytesOf(notice(params)));
+  await until(() => frames.length === 1);
+  expect(frames).toEqual([notice(params)]);
+});
+
 describe("frames", () => {
   test("are whole again wherever their bytes were cut", async () => {
     const sent = [

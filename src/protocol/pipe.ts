@@ -12,7 +12,11 @@ import { memoryStreams } from "./memory-streams.ts";
 const HEADER_BYTES = 4;
 
 /** Plain maps and arrays only: the other side may be written in any language. */
-const packr = new Packr({ useRecords: false, mapsAsObjects: true });
+const packr = new Packr({
+  useRecords: false,
+  mapsAsObjects: true,
+  variableMapSize: true, // or no object may have more than 65,535 members
+});
 
 export class FrameTooLargeError extends Error {
   override readonly name = "FrameTooLargeError";

@@ -4,6 +4,7 @@ import { AppError, unavailable } from "../model/errors.ts";
 import { decodeRow } from "./columns.ts";
 import type { Database, Queryable } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
+import { leastLength, LONG_NEEDLE, needleReader } from "./json-needle.ts";
 import { EMPTY, json, JsonParameter, raw, sql, type Sql } from "./sql.ts";
 import {
   defaultSqliteDriver,
@@ -39,8 +40,13 @@ const SQLITE: Dialect = {
     sql`${timestamp} + cast(${minutes} * 60000 as integer)`,
   forUpdate: EMPTY, // a write transaction has the file to itself
   skipLocked: EMPTY,
-  jsonContains: (column, needle) =>
-    sql`json_contains(${column}, ${json(needle)})`,
+  jsonContains: (column, needle) => {
+    const contains = sql`json_contains(${column}, ${json(needle)})`;
+    return JSON.stringify(needle).length < LONG_NEEDLE
+      ? contains
+      : sql`case when length(${column}) >= ${leastLength(needle)} then ${contains} else 0 end`;
+  },
+  jsonString: (column) => sql`json_quote(${column})`,
   jsonMerge: (column, patch) => sql`json_merge(${column}, ${json(patch)})`,
   isMember: (column, values) =>
     sql`${column} in (select value from json_each(${json(values)}))`,
@@ -177,11 +183,12 @@ class Connection implements Queryable {
     this.#connection = connection;
     // The reader may meet a checkpoint of the WAL; it waits rather than fails.
     connection.exec("pragma busy_timeout = 5000");
+    const readNeedle = needleReader();
     connection.function(
       "json_contains",
       { deterministic: true },
       (column: string | null, needle: string) =>
-        column !== null && jsonContains(JSON.parse(column), JSON.parse(needle))
+        column !== null && jsonContains(JSON.parse(column), readNeedle(needle))
           ? 1
           : 0,
     );

@@ -26,6 +26,7 @@ import {
   IncompleteWriteError,
   type CheckpointPort,
 } from "./checkpoint-port.ts";
+import { CheckpointSerializer } from "./checkpoint-serializer.ts";
 import { decodeValue, dump, encodeChannels } from "./checkpoint-values.ts";
 import { KnownValues } from "./known-values.ts";
 
@@ -56,7 +57,7 @@ export class SpoolCheckpointer extends BaseCheckpointSaver {
   readonly #storedChannels = new Map<string, Set<string>>();
 
   constructor(port: CheckpointPort) {
-    super();
+    super(new CheckpointSerializer());
     this.#port = port;
   }
 

@@ -1,11 +1,17 @@
-import type { RequestServer } from "../protocol/peer.ts";
+import type { StateSnapshot } from "@langchain/langgraph";
+import type { CheckpointRef } from "../model/thread-state.ts";
+import {
+  PeerClosedError,
+  PeerError,
+  type RequestServer,
+} from "../protocol/peer.ts";
 import type { JsonObject } from "../lib/json.ts";
 import type {
   StagedUpdate,
   StateRequests,
   StateTarget,
 } from "../protocol/state-frames.ts";
-import { readOnlyCheckpointPort } from "./checkpointer.ts";
+import { readOnlyCheckpointPort, type CheckpointPort } from "./checkpointer.ts";
 import type { WorkerContext } from "./context.ts";
 import { Refusal } from "./refusal.ts";
 import { stagedPort } from "./staged-checkpoints.ts";
@@ -27,9 +33,11 @@ export function stateRequests(
   return {
     "state.get": async ({ target, checkpoint, subgraphs }) => {
       const state = await stateGraph(ctx, target, "threads.read");
-      const snapshot = await state
-        .over(stored())
-        .getState(state.config(checkpoint), { subgraphs });
+      const snapshot = await snapshotAt(state, {
+        port: stored(),
+        checkpoint,
+        subgraphs,
+      });
       return isMissing(snapshot) ? null : threadState(snapshot);
     },
 
@@ -75,10 +83,36 @@ export function stateRequests(
 
     "state.snapshot": async ({ target }) => {
       const state = await stateGraph(ctx, target, "threads.read");
-      const newest = await state.over(stored()).getState(state.config());
-      return threadSnapshot(newest);
+      return threadSnapshot(await snapshotAt(state, { port: stored() }));
     },
   };
+}
+
+/**
+ * A run that failed on what its tasks wrote, such as messages that are none,
+ * leaves that behind, and LangGraph fails on it again when it makes up the
+ * state. The state is then what it was before.
+ */
+async function snapshotAt(
+  state: StateGraph,
+  {
+    port,
+    checkpoint,
+    subgraphs = false,
+  }: {
+    port: CheckpointPort;
+    checkpoint?: CheckpointRef | undefined;
+    subgraphs?: boolean;
+  },
+): Promise<StateSnapshot> {
+  const config = state.config(checkpoint);
+  try {
+    return await state.over(port).getState(config, { subgraphs });
+  } catch (cause) {
+    if (cause instanceof PeerError || cause instanceof PeerClosedError)
+      throw cause;
+    return state.over(port, { results: false }).getState(config, { subgraphs });
+  }
 }
 
 /** As runs have it in the metadata of their checkpoints; LangGraph gives an update none of it. */

@@ -1,3 +1,4 @@
+import { Command } from "@langchain/langgraph";
 import type { Fence } from "../model/run.ts";
 import type { Json } from "../lib/json.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
@@ -19,6 +20,7 @@ import type { WorkerContext } from "./context.ts";
 import { EventSender } from "./event-sender.ts";
 import type { CompiledGraph } from "./graph-exports.ts";
 import { buildGraph } from "./load-graphs.ts";
+import { requireDestinations } from "./known-nodes.ts";
 import type { Prints } from "./prints.ts";
 import { stoppedAtBreakpoint } from "./run-breakpoints.ts";
 import { RunCheckpointer } from "./run-checkpointer.ts";
@@ -125,6 +127,7 @@ async function produce(
   const sender = new EventSender(deps.context.peer, attemptOf(run));
   const frames = new StreamFrames(modes);
   const call = runCall(run, abort.signal);
+  if (call.input instanceof Command) requireDestinations(graph, call.input);
   try {
     for await (const produced of runStream({ graph, call, modes, subgraphs })) {
       const events =

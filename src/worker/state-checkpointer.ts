@@ -1,6 +1,8 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
 import {
   BaseCheckpointSaver,
+  ERROR,
+  INTERRUPT,
   RESUME,
   type CheckpointListOptions,
   type CheckpointTuple,
@@ -13,21 +15,25 @@ type Saver = BaseCheckpointSaver;
  * A saver for states, over another one: it does not tell which answers tasks
  * were given. LangGraph takes an answer for a result of its task when it makes
  * up a state, so that a task that asks a second question would neither be next
- * nor wait for anybody.
+ * nor wait for anybody. Without `results` it tells none of them either, for a
+ * state that they do not fit into.
  */
 export class StateCheckpointer extends BaseCheckpointSaver {
   readonly #saver: Saver;
+  readonly #isTold: (channel: string) => boolean;
 
-  constructor(saver: Saver) {
+  constructor(saver: Saver, { results } = { results: true }) {
     super(saver.serde);
     this.#saver = saver;
+    this.#isTold = (channel) =>
+      results ? channel !== RESUME : channel === ERROR || channel === INTERRUPT;
   }
 
   override async getTuple(
     config: RunnableConfig,
   ): Promise<CheckpointTuple | undefined> {
     const tuple = await this.#saver.getTuple(config);
-    return tuple && withoutAnswers(tuple);
+    return tuple && this.#told(tuple);
   }
 
   override async *list(
@@ -35,7 +41,7 @@ export class StateCheckpointer extends BaseCheckpointSaver {
     options?: CheckpointListOptions,
   ): AsyncGenerator<CheckpointTuple> {
     for await (const tuple of this.#saver.list(config, options))
-      yield withoutAnswers(tuple);
+      yield this.#told(tuple);
   }
 
   override put(...params: Parameters<Saver["put"]>): Promise<RunnableConfig> {
@@ -55,14 +61,13 @@ export class StateCheckpointer extends BaseCheckpointSaver {
   ): Promise<Record<string, DeltaChannelHistory>> {
     return this.#saver.getDeltaChannelHistory(...params);
   }
-}
 
-function withoutAnswers({
-  pendingWrites = [],
-  ...tuple
-}: CheckpointTuple): CheckpointTuple {
-  return {
-    ...tuple,
-    pendingWrites: pendingWrites.filter(([, channel]) => channel !== RESUME),
-  };
+  #told({ pendingWrites = [], ...tuple }: CheckpointTuple): CheckpointTuple {
+    return {
+      ...tuple,
+      pendingWrites: pendingWrites.filter(([, channel]) =>
+        this.#isTold(channel),
+      ),
+    };
+  }
 }

@@ -13,8 +13,8 @@ type CompiledGraph = ReturnType<typeof bindGraph>;
 /** The graph of a thread, to be asked about its state through any checkpoints. */
 export interface StateGraph {
   target: StateTarget;
-  /** The same graph, reading and writing through `port`. */
-  over(port: CheckpointPort): CompiledGraph;
+  /** The same graph, reading and writing through `port`; without `results` what tasks have written and no step has taken in is left out. */
+  over(port: CheckpointPort, options?: { results: boolean }): CompiledGraph;
   /** Names a checkpoint of the thread; without `at` the newest of the root graph. */
   config(at?: CheckpointRef): RunnableConfig;
 }
@@ -33,8 +33,9 @@ export async function stateGraph(
   const store = new SpoolStore(ctx.peer);
   return {
     target,
-    over: (port) => {
-      const checkpointer = new StateCheckpointer(new SpoolCheckpointer(port));
+    over: (port, options) => {
+      const saver = new SpoolCheckpointer(port);
+      const checkpointer = new StateCheckpointer(saver, options);
       return bindGraph(graph, { checkpointer, store });
     },
     config: (at) => stateConfig(target, at),

@@ -3,6 +3,7 @@ import { PeerClosedError, PeerError } from "../protocol/peer.ts";
 import type { StateUpdate } from "../protocol/state-frames.ts";
 import type { CheckpointPort } from "./checkpointer.ts";
 import { toCommand } from "./command.ts";
+import { requireDestinations, requireNode } from "./known-nodes.ts";
 import { Refusal } from "./refusal.ts";
 import { stagedPort } from "./staged-checkpoints.ts";
 import type { StateGraph } from "./state-graph.ts";
@@ -57,8 +58,15 @@ const superstep = async (
   graph: ReturnType<StateGraph["over"]>,
   config: RunnableConfig,
   updates: readonly StateUpdate[],
-): Promise<RunnableConfig> =>
-  graph.bulkUpdateState(config, [{ updates: updates.map(langGraphUpdate) }]);
+): Promise<RunnableConfig> => {
+  for (const { as_node, command } of updates) {
+    if (as_node !== undefined) requireNode(graph, as_node);
+    if (command) requireDestinations(graph, toCommand(command));
+  }
+  return graph.bulkUpdateState(config, [
+    { updates: updates.map(langGraphUpdate) },
+  ]);
+};
 
 const langGraphUpdate = ({ values, command, as_node }: StateUpdate) => ({
   values: command ? toCommand(command) : values,
@@ -85,6 +93,9 @@ async function findCulprit(
   return null;
 }
 
+/** LangGraph quotes what it was given, however long that is. */
+const MAX_REASON = 1000;
+
 /**
  * Whatever LangGraph, a reducer or a branch throws while it applies an update
  * says that the update does not fit the graph. Only a broken pipe is ours.
@@ -97,7 +108,11 @@ function refused(
     return cause;
   const { reason, at = field } = located(reasonOf(cause));
   const path = [place, field && at].filter(Boolean).join(".");
-  return new Refusal("invalid", `${path}: ${reason}`, cause);
+  return new Refusal(
+    "invalid",
+    `${path}: ${reason.slice(0, MAX_REASON)}`,
+    cause,
+  );
 }
 
 /** LangGraph's message in the words of the API, without the link that it ends with. */
@@ -113,9 +128,9 @@ function reasonOf(cause: unknown): string {
 function located(reason: string): { reason: string; at?: string } {
   const command = /^(command\.\w+): (.*)$/s.exec(reason);
   if (command !== null) return { at: command[1]!, reason: command[2]! };
-  if (/^Node ".*" does not exist|^No writers found|as_node/.test(reason))
+  if (/^Node ".*" does not exist|^No writers found|as_node/s.test(reason))
     return { at: "as_node", reason };
-  if (/^Subgraph ".*" not found/.test(reason))
+  if (/^Subgraph ".*" not found/s.test(reason))
     return { at: "checkpoint.checkpoint_ns", reason };
   return { reason };
 }

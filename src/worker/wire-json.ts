@@ -105,7 +105,21 @@ function convertMessage(
 ): Json | undefined {
   const dict = message.toDict();
   if (!isMessageDict(dict)) return convert(dict, ancestors);
-  return convert({ ...dict.data, type: dict.type }, ancestors);
+  const data = unwrapped(dict.data) as object;
+  return convert({ ...data, type: dict.type }, ancestors);
+}
+
+/** LangChain wraps the data of a message that looks like an envelope of its own. */
+const WRAPPER = "__lc_escaped__";
+
+function unwrapped(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unwrapped);
+  if (typeof value !== "object" || value === null) return value;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const entries = Object.entries(value);
+  return entries.length === 1 && entries[0]?.[0] === WRAPPER
+    ? (entries[0][1] as unknown)
+    : Object.fromEntries(entries.map(([key, of]) => [key, unwrapped(of)]));
 }
 
 function isMessageDict(dict: unknown): dict is { type: string; data: object } {
