@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { deferred } from "../lib/deferred.ts";
 import type { App } from "./deps.ts";
+import { keepDotSegments } from "./dot-segments.ts";
 
 export interface Listening {
   /** `http://127.0.0.1:2024`, with the port that was given out. */
@@ -51,6 +52,9 @@ export async function listen({
       requestTimeout: 0, // a large body over a slow line takes as long as it takes
     },
   }) as Server;
+  server.prependListener("request", (incoming) => {
+    incoming.url = keepDotSegments(incoming.url ?? "");
+  });
   await bind(server, host, port);
   const address = server.address() as AddressInfo;
   return {

@@ -1,0 +1,69 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, test } from "vitest";
+import {
+  assertPageAgrees,
+  recordFile,
+} from "../../support/compatibility-page.ts";
+import { pythonEnvironment } from "../../support/python-environment.ts";
+import {
+  listTests,
+  runTests,
+  type Pytest,
+  type PythonResults,
+} from "../../support/pytest.ts";
+import { useServer } from "../../support/server.ts";
+
+/** The tests themselves are in ./python, and run once, for both clients; here each is told as one of ours. */
+const folder = fileURLToPath(new URL("python", import.meta.url));
+const python = await pythonEnvironment(join(folder, "requirements.txt"));
+
+/** Making sure that it ends; a single test that hangs is ended by pytest.ini. */
+const RUN_MS = 900_000;
+
+if ("missing" in python) leaveOut(python.missing);
+else await drive({ program: python.program, folder });
+
+/** Seen as skipped, with the reason; in CI, which sets the variable, nothing is left out. */
+function leaveOut(reason: string): void {
+  const isRequired = process.env["SPOOL_REQUIRE_PYTHON"] === "1";
+  if (!isRequired) process.stderr.write(`skipped: the Python SDK: ${reason}\n`);
+  test.skipIf(!isRequired)(`the Python SDK: ${reason}`, () => {
+    throw new Error(reason);
+  });
+}
+
+async function drive(pytest: Pytest): Promise<void> {
+  const tests = await listTests(pytest);
+  const server = useServer();
+  let results: PythonResults;
+
+  beforeAll(async () => {
+    const common = {
+      SPOOL_URL: server.url,
+      SPOOL_RECORDS: dirname(recordFile("python")),
+    };
+    results = await runTests(pytest, [
+      { ...common, SPOOL_CLIENTS: "async" },
+      { ...common, SPOOL_CLIENTS: "sync" },
+    ]);
+  }, RUN_MS);
+
+  const files = new Set(tests.map(({ file }) => file));
+  describe.each([...files])("%s", (file) => {
+    const own = tests.filter((one) => one.file === file);
+    test.each(own.map(({ name, id }) => [name, id]))("%s", (_, id) => {
+      const failure = results.failureOf(id ?? "");
+      if (failure !== null) throw new Error(failure);
+    });
+  });
+
+  test("Python came to its end", () => {
+    if (results.crashed) throw new Error(results.output);
+  });
+
+  test.each(["python", "python-sync"])(
+    "docs/compatibility.md says what %s called",
+    (client) => assertPageAgrees(client),
+  );
+}

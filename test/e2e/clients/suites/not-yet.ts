@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { NOBODY } from "../../../support/sdk.ts";
+import { drain, expectRefused, type Driven } from "./driven.ts";
+
+/**
+ * What this version answers with 501. Who builds one of them finds it here:
+ * its line goes, and a suite of its own comes.
+ */
+export function notYetSuite(driven: Driven): void {
+  const calls: [method: string, call: () => Promise<unknown>][] = [
+    ["crons.create", () => crons().create("agent", { schedule: "0 0 * * *" })],
+    [
+      "crons.createForThread",
+      () => crons().createForThread(NOBODY, "agent", { schedule: "0 0 * * *" }),
+    ],
+    ["crons.update", () => crons().update(NOBODY, { enabled: false })],
+    ["crons.delete", () => crons().delete(NOBODY)],
+    ["crons.search", () => crons().search()],
+    ["crons.count", () => crons().count()],
+    [
+      "runs.createBatch",
+      () => driven.client.runs.createBatch([{ assistantId: "agent" }]),
+    ],
+    [
+      "threads.joinStream",
+      () => drain(driven.client.threads.joinStream(NOBODY)),
+    ],
+    ["~ui.getComponent", () => driven.client["~ui"].getComponent("agent", "x")],
+  ];
+  if (driven.isNewest)
+    calls.push([
+      "runs.cancelMany",
+      () => driven.client.runs.cancelMany({ status: "all" }),
+    ]);
+  const crons = () => driven.client.crons;
+
+  test.each(calls)("%s is not there yet, and says so", async (_, call) => {
+    await expectRefused(call(), 501, /arrives with a later version of Spool$/);
+  });
+
+  if (!driven.isNewest) return;
+
+  test("threads.stream speaks a protocol that is not there yet", async () => {
+    // Neither the handle nor its making is a request: its first command is.
+    const thread = driven.unrecorded({
+      apiUrl: driven.server.url,
+      callerOptions: { maxRetries: 0 },
+    }).threads;
+    const started = driven.record.settle(
+      { method: "threads.stream", options: ["assistantId"] },
+      thread.stream(NOBODY, { assistantId: "agent" }).run.start({ input: {} }),
+    ) as Promise<unknown>;
+    await expect(started).rejects.toMatchObject({ status: 501 });
+  });
+}
