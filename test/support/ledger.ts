@@ -7,8 +7,8 @@ import {
 } from "node:fs";
 
 /**
- * What a client was told, on disk before anything else happens: a test that
- * kills servers compares it with what is there afterwards.
+ * What clients asked for and what they were told, on disk before anything else
+ * happens: a test that kills servers compares it with what is there afterwards.
  */
 export class Ledger<Entry> {
   readonly #file: string;
@@ -16,11 +16,17 @@ export class Ledger<Entry> {
 
   constructor(file: string) {
     this.#file = file;
-    this.#fd = openSync(file, "a");
+    this.#fd = openSync(file, "ax");
   }
 
-  record(entry: Entry): void {
+  /** In the file when this returns. */
+  note(entry: Entry): void {
     writeSync(this.#fd, `${JSON.stringify(entry)}\n`);
+  }
+
+  /** On the disk when this returns, with all that was noted before. */
+  record(entry: Entry): void {
+    this.note(entry);
     fsyncSync(this.#fd);
   }
 

@@ -4,6 +4,7 @@ interface ProcessRow {
   pid: number;
   ppid: number;
   zombie: boolean;
+  stopped: boolean;
 }
 
 /** Children and children's children of a process that run right now. */
@@ -18,6 +19,11 @@ export function descendantsOf(pid: number): number[] {
 /** A zombie that nobody has collected yet counts as gone. */
 export function isAlive(pid: number): boolean {
   return processTable().some((row) => row.pid === pid && !row.zombie);
+}
+
+/** By SIGSTOP; a system call that was under way is finished first. */
+export function isStopped(pid: number): boolean {
+  return processTable().some((row) => row.pid === pid && row.stopped);
 }
 
 export function killIfAlive(pid: number): void {
@@ -41,6 +47,7 @@ function processTable(): ProcessRow[] {
         pid: Number(pid),
         ppid: Number(ppid),
         zombie: stat?.startsWith("Z") ?? false,
+        stopped: stat?.startsWith("T") ?? false,
       };
     });
 }

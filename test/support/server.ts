@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import {
   closeSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   openSync,
@@ -40,6 +41,8 @@ export interface ServerOptions {
   /** Further flags of the command. */
   flags?: string[];
   env?: Record<string, string>;
+  /** A data folder to begin with, which is copied. */
+  dataFrom?: string;
 }
 
 /** The built program as a process of its own, on a data directory of its own. */
@@ -56,6 +59,8 @@ export class TestServer {
     this.#options = options;
     this.directory = mkdtempSync(join(tmpdir(), "spool-server-"));
     this.dataDir = join(this.directory, "data");
+    if (options.dataFrom !== undefined)
+      cpSync(options.dataFrom, this.dataDir, { recursive: true });
     this.#graph = firstGraph(options.config ?? ALL_GRAPHS);
   }
 

@@ -1,0 +1,115 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "vitest";
+import type { Operation } from "../support/ledger-entries.ts";
+import { Random } from "../support/random.ts";
+import type { TestServer } from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
+import { Chronicle } from "./chronicle.ts";
+import { LoadClient } from "./load-client.ts";
+
+const CLIENTS = Number(process.env["CHAOS_CLIENTS"] ?? 6);
+
+/** Says in every failure how to get this choice of operations again. */
+const SEED = Number(process.env["CHAOS_SEED"] ?? Date.now() % 1_000_000_000);
+
+const KINDS: Operation["kind"][] = [
+  ...(["create", "update", "patch", "copy", "delete"] as const),
+  ...(["run", "put", "remove"] as const),
+];
+
+/** Clients that create, change, copy, run and delete threads and store items, all at once, until they are told to stop. */
+export class Load {
+  readonly random = new Random(SEED);
+  readonly chronicle: Chronicle;
+  readonly #clients: LoadClient[];
+  #hasFailed = false;
+
+  constructor(server: TestServer) {
+    this.chronicle = new Chronicle(server.directory);
+    const { chronicle } = this;
+    this.#clients = Array.from(
+      { length: CLIENTS },
+      (_, n) =>
+        new LoadClient({
+          server,
+          chronicle,
+          random: new Random(SEED + n + 1),
+          name: `c${n}`,
+        }),
+    );
+  }
+
+  /** Under load while `work` lasts. Rejects with what a client saw and may not have seen. */
+  async during(work: () => Promise<void>): Promise<void> {
+    const stop = new AbortController();
+    const clients = this.#clients.map((client) =>
+      client.work(stop.signal).catch((error: unknown) => {
+        this.#hasFailed = true;
+        throw error;
+      }),
+    );
+    // A client that has failed ends its own loop; the others go on until the work is done.
+    const outcomes = Promise.allSettled(clients);
+    try {
+      await work();
+    } finally {
+      stop.abort();
+      await outcomes;
+    }
+    await Promise.all(clients);
+  }
+
+  /** Some more operations have been acknowledged. */
+  async someMore(from: number, to: number): Promise<void> {
+    const wanted = this.chronicle.acknowledged + this.random.between(from, to);
+    await waitFor(
+      "clients get on with their work",
+      () => this.#hasFailed || this.chronicle.acknowledged >= wanted,
+      { timeoutMs: 30_000, everyMs: 5 },
+    );
+  }
+
+  /** Any moment while an operation of some kind, which is picked, is under way. */
+  async amidSomething(): Promise<void> {
+    const kind = this.random.pick(KINDS);
+    const { open } = this.chronicle.model;
+    const earlier = new Set(open.keys());
+    const giveUp = Date.now() + 500;
+    const isUnderWay = () =>
+      [...open.values()].some(
+        ({ op, operation }) => operation.kind === kind && !earlier.has(op),
+      );
+    while (!isUnderWay() && Date.now() < giveUp) await delay(1);
+    await delay(this.random.next() * this.chronicle.durationOf(kind));
+  }
+
+  /** A test that has tested nothing fails. */
+  expectOfEverything(): void {
+    const counts = this.chronicle.counts();
+    for (const kind of KINDS)
+      expect(counts[`${kind} done`], `operations "${kind}"`).toBeGreaterThan(0);
+  }
+
+  /** Puts seed and round to the message of whatever fails in it. */
+  async round(round: number, work: () => Promise<void>): Promise<void> {
+    await work().catch((cause: unknown) => {
+      const { message } = cause as Error;
+      throw new Error(`CHAOS_SEED=${SEED}, round ${round}: ${message}`, {
+        cause,
+      });
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.chronicle[Symbol.dispose]();
+  }
+}
+
+/** Every run that was accepted has the time to end. */
+export async function untilIdle(server: TestServer): Promise<void> {
+  await waitFor(
+    "every accepted run has ended",
+    async () => (await server.client.threads.count({ status: "busy" })) === 0,
+    { timeoutMs: 45_000, everyMs: 50 },
+  );
+}
