@@ -11,6 +11,9 @@ const IGNORED = new Set([
   ".venv",
 ]);
 
+/** What programs print. Each reload prints a line: into a file of the project, it would be the next change. */
+const OUTPUT = /(^|\.)(log|out|pid)$/;
+
 /** Editors write a file in several steps, and a save touches several files. */
 const SETTLE_MS = 150;
 
@@ -52,6 +55,7 @@ function isIgnored(
   const name = basename(path);
   return (
     IGNORED.has(name) ||
+    OUTPUT.test(name) ||
     path === dataDir ||
     path.startsWith(dataDir + sep) ||
     // Dot files are tools' own, but for the ones that configure the project.
