@@ -1,0 +1,154 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import type { Case } from "./cases.ts";
+import type { Contender } from "./contender.ts";
+import type { Profile } from "./profile.ts";
+import type { Results } from "./results.ts";
+
+interface Report {
+  results: Results;
+  profiles: Record<string, Profile>;
+  contenders: readonly Contender[];
+  cases: readonly Case[];
+  settings: { seconds: number; warmUp: number; crowd: number };
+}
+
+const DIRECTORY = "bench/results";
+
+/** Writes the table for people and the figures for programs; returns the files. */
+export function writeReport(report: Report): string[] {
+  const machine = {
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 1024 ** 3),
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+  };
+  const commit = git("rev-parse", "--short", "HEAD");
+  const isClean = git("status", "--porcelain", "src", "bench") === "";
+  const date = new Date().toISOString().slice(0, 10);
+  const head = {
+    date,
+    commit: isClean ? commit : `${commit} with changes`,
+    machine,
+    settings: report.settings,
+  };
+  const name = `${DIRECTORY}/${date}-${commit}`;
+  mkdirSync(DIRECTORY, { recursive: true });
+  const { results, profiles, contenders } = report;
+  writeFileSync(
+    `${name}.json`,
+    `${JSON.stringify({ ...head, contenders: contenders.map(({ name: of, version, command }) => ({ name: of, version, command })), results, profiles }, null, 2)}\n`,
+  );
+  writeFileSync(
+    `${name}.md`,
+    [
+      `# ${date}, commit ${head.commit}`,
+      "",
+      `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.platform}, Node ${machine.node}. ` +
+        `${report.settings.warmUp} s warm-up, ${report.settings.seconds} s each; a crowded store holds ${report.settings.crowd} threads.`,
+      "",
+      ...contenders.map(
+        ({ name: of, version, command }) =>
+          `- ${of} ${version}: \`${command}\``,
+      ),
+      "",
+      ...caseTable(report),
+      "",
+      ...profileTable(report),
+      "",
+    ].join("\n"),
+  );
+  return [`${name}.md`, `${name}.json`];
+}
+
+const git = (...args: string[]): string =>
+  execFileSync("git", args, { encoding: "utf8" }).trim();
+
+function caseTable({ results, cases, contenders }: Report): string[] {
+  const [spool, peer] = contenders;
+  const rows = cases.flatMap(({ name, target }) =>
+    Object.entries(results[name] ?? {}).flatMap(([contender, figures]) =>
+      Object.entries(figures).map(([concurrency, figure]) => {
+        const other = results[name]?.[peer?.name ?? ""]?.[concurrency];
+        const isOurs = contender === spool?.name && other !== undefined;
+        const ratio = isOurs ? figure.perSecond / other.perSecond : null;
+        const wanted = concurrency === "32" && isOurs ? target : undefined;
+        return [
+          name,
+          contender,
+          concurrency,
+          figure.perSecond.toFixed(1),
+          figure.p50.toFixed(2),
+          figure.p95.toFixed(2),
+          figure.p99.toFixed(2),
+          figure.cpuMs.toFixed(2),
+          figure.serverCpuMs.toFixed(2),
+          ratio === null ? "" : `${ratio.toFixed(2)}x`,
+          wanted === undefined ? "" : `${wanted}x`,
+        ];
+      }),
+    ),
+  );
+  return table(
+    [
+      ...["case", "server", "at once", "per second"],
+      ...["p50 ms", "p95 ms", "p99 ms", "CPU ms", "of it, server"],
+      ...["ratio", "wanted"],
+    ],
+    rows,
+  );
+}
+
+function profileTable({ profiles, contenders }: Report): string[] {
+  const names = contenders
+    .map(({ name }) => name)
+    .filter((name) => profiles[name] !== undefined);
+  if (names.length === 0) return [];
+  const of = (read: (profile: Profile) => number | undefined | null) =>
+    names.map((name) => {
+      const profile = profiles[name];
+      const value = profile === undefined ? null : read(profile);
+      return typeof value === "number" ? value.toFixed(1) : "not measured";
+    });
+  const rows = [
+    ["start to `/ok`, ms", ...of((p) => p.startMs)],
+    ["start to the end of a first run, ms", ...of((p) => p.firstRunMs)],
+    ["server process at rest, MB", ...of((p) => p.idleServerMb)],
+    ["with its workers, MB", ...of((p) => p.idleTreeMb)],
+    [
+      "thread get while a graph blocks, p50 ms",
+      ...of((p) => p.whileBlocked?.p50),
+    ],
+    ["the same, p99 ms", ...of((p) => p.whileBlocked?.p99)],
+    [
+      "thread of 1,000 turns of 1 KB messages, MB on disk",
+      ...of((p) => p.longThread?.diskMb),
+    ],
+    [
+      "written by one of its first ten turns, KB",
+      ...of((p) => p.longThread?.firstTurnsKb),
+    ],
+    [
+      "written by one of its last ten turns, KB",
+      ...of((p) => p.longThread?.lastTurnsKb),
+    ],
+    [
+      "runs/wait of its first ten turns, p50 ms",
+      ...of((p) => p.longThread?.firstTurnsMs),
+    ],
+    [
+      "runs/wait of its last ten turns, p50 ms",
+      ...of((p) => p.longThread?.lastTurnsMs),
+    ],
+    ["its state get, p50 ms", ...of((p) => p.longThread?.stateGetMs)],
+  ];
+  return table(["", ...names], rows);
+}
+
+const table = (head: string[], rows: string[][]): string[] => [
+  `| ${head.join(" | ")} |`,
+  `| ${head.map(() => "---").join(" | ")} |`,
+  ...rows.map((row) => `| ${row.join(" | ")} |`),
+];

@@ -1,0 +1,39 @@
+// The graphs that both servers run. Copied into a fresh folder beside the node_modules of each.
+import {
+  Annotation,
+  MessagesAnnotation,
+  StateGraph,
+} from "@langchain/langgraph";
+
+const Counter = Annotation.Root({ text: Annotation(), count: Annotation() });
+
+const one = new StateGraph(Counter)
+  .addNode("answer", ({ text, count }) => ({ text, count: count + 1 }))
+  .addEdge("__start__", "answer")
+  .addEdge("answer", "__end__");
+
+/** As little as a graph can do: what is measured is the server around it. */
+export const oneNode = one.compile();
+
+/** The same graph, for whoever compiles it with a checkpointer of their own. */
+export const oneNodeBuilder = one;
+
+/** A turn of a conversation: a message in, one of the same length out. */
+export const chat = new StateGraph(MessagesAnnotation)
+  .addNode("answer", ({ messages }) => ({
+    messages: [{ role: "assistant", content: messages.at(-1).content }],
+  }))
+  .addEdge("__start__", "answer")
+  .addEdge("answer", "__end__")
+  .compile();
+
+/** Blocks the CPU of whatever process it runs in. */
+export const blocks = new StateGraph(Counter)
+  .addNode("block", ({ count = 1000 }) => {
+    const until = Date.now() + count;
+    while (Date.now() < until);
+    return { text: "done" };
+  })
+  .addEdge("__start__", "block")
+  .addEdge("block", "__end__")
+  .compile();
