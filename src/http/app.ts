@@ -2,6 +2,7 @@ import { Api } from "./api.ts";
 import type { App, AppDeps } from "./deps.ts";
 import { errorResponse } from "./errors.ts";
 import { caller } from "./middleware/caller.ts";
+import { durable } from "./middleware/durable.ts";
 import { cors } from "./middleware/cors.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { requestLog } from "./middleware/request-log.ts";
@@ -21,7 +22,13 @@ import { unknownPath } from "./unknown-path.ts";
 /** The whole HTTP API as one Hono app. Routes that come first win. */
 export function createApp(deps: AppDeps): App {
   const app = new Api(deps.http);
-  app.use(requestId(), requestLog(deps.log), cors(deps.http.cors), caller());
+  app.use(
+    requestId(),
+    requestLog(deps.log),
+    cors(deps.http.cors),
+    caller(),
+    durable(deps.database),
+  );
   app.onError((error, c) => errorResponse(error, c, deps.log));
   for (const mount of [
     systemRoutes(deps),

@@ -83,10 +83,11 @@ export type CheckpointRequests = {
   /**
    * "lost": the fence does not hold any more, stop the graph. "incomplete": a
    * value that the record refers to is not stored, send all of them. Nothing
-   * was stored in either case.
+   * was stored in either case. With `durable` the answer waits for the disk, as
+   * the run's durability `sync` asks.
    */
   "checkpoint.write": Method<
-    { fence: Fence; write: CheckpointWrite },
+    { fence: Fence; write: CheckpointWrite; durable: boolean },
     "stored" | "lost" | "incomplete"
   >;
   /** Per channel: writes from the ancestors, oldest first, and the nearest stored value. */

@@ -31,6 +31,7 @@ async function bytesOf(...frames: Frame[]): Promise<Buffer> {
     }),
   );
   for (const frame of frames) await pipe.send(frame);
+  await new Promise(setImmediate); // they leave together at the end of the turn
   return Buffer.concat(chunks);
 }
 

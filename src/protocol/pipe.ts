@@ -36,6 +36,7 @@ export class Pipe {
   readonly #stream: Duplex;
   readonly #maxFrameBytes: number;
   #drained: Promise<void> | null = null;
+  #isCorked = false;
 
   constructor(stream: Duplex, options: PipeOptions = {}) {
     this.#stream = stream;
@@ -60,6 +61,7 @@ export class Pipe {
       );
     if (this.#stream.destroyed) return; // `receive` tells of it
     bytes.writeUInt32BE(length);
+    this.#cork();
     if (!this.#stream.write(bytes)) await this.#drain();
   }
 
@@ -99,6 +101,17 @@ export class Pipe {
 
   close(): void {
     this.#stream.destroy();
+  }
+
+  /** What is sent in one turn goes out with one system call: each costs more than most frames do. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#stream.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#stream.uncork();
+    });
   }
 
   #drain(): Promise<void> {

@@ -62,6 +62,7 @@ export async function waitForRun(
   signal: AbortSignal,
 ): Promise<string> {
   await untilEnded(deps.database, run.run_id, signal);
+  await deps.database.durable();
   return resultOf(deps.database, run);
 }
 
@@ -84,6 +85,8 @@ export async function* streamRun(
     hasEnded,
   })) {
     hasEnd ||= event.event === "end";
+    // The end tells the client that nothing of the run can be lost any more.
+    if (hasEnd) await database.durable();
     yield event;
   }
   if (!hasEnd && !params.signal.aborted) yield* syntheticEnd(deps, run);

@@ -1,4 +1,5 @@
 import type { Caller } from "../auth/caller.ts";
+import { KeyedQueue } from "../lib/keyed-queue.ts";
 import { badRequest, conflict, notFound } from "../model/errors.ts";
 import type { ThreadStateUpdate } from "../model/thread-state-requests.ts";
 import type { CheckpointRef } from "../model/thread-state.ts";
@@ -16,16 +17,33 @@ import {
 import type { Workers } from "../workers/port.ts";
 import { checkpointRef, stateTarget } from "./state-target.ts";
 
-/** As many updates of one thread may come at once: each try that fails was overtaken by one that was stored. */
+/** Updates of one thread that come to this server wait for each other; those of other servers may overtake them. */
+const queue = new KeyedQueue();
+
+/** As many servers may update one thread at once: each try that fails was overtaken by one that was stored. */
 const MAX_TRIES = 50;
 
 /**
  * Returns the checkpoint that the update made. A thread with a run that waits
- * or runs is `conflict`. Two updates at once come one after the other: the one
- * that was computed on an old state is computed again.
+ * or runs is `conflict`. Two updates at once come one after the other: one that
+ * was computed on an old state is computed again.
  */
-export async function updateState(
-  deps: { database: Database; workers: Workers },
+export function updateState(
+  deps: UpdateDeps,
+  caller: Caller,
+  threadId: string,
+  request: ThreadStateUpdate,
+): Promise<CheckpointRef> {
+  return queue.run(threadId, () => update(deps, caller, threadId, request));
+}
+
+interface UpdateDeps {
+  database: Database;
+  workers: Workers;
+}
+
+async function update(
+  deps: UpdateDeps,
   caller: Caller,
   threadId: string,
   request: ThreadStateUpdate,

@@ -24,11 +24,20 @@ export interface Database extends Queryable, AsyncDisposable {
   readonly isExclusive: boolean;
 
   /**
-   * Runs `fn`, commits, and resolves once the commit is on disk; rolls back
-   * when `fn` throws. `fn` awaits nothing but `tx`: on SQLite all writers
+   * Runs `fn`, commits, and resolves once the commit survives the death of
+   * this process; rolls back when `fn` throws. Whoever tells somebody outside
+   * of it awaits `durable` first (the HTTP API does for every response).
+   * `fn` awaits nothing but `tx`: on SQLite all writers
    * share one transaction at a time, so a wait in here is everybody's wait.
    */
   transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T>;
+
+  /**
+   * Resolves once everything that was committed before this call survives a
+   * loss of power as well. Rejects when the disk has refused it: then nothing
+   * can be acknowledged until a restart.
+   */
+  durable(): Promise<void>;
 
   /**
    * Calls `fn` for each notification on the channel, from this process and

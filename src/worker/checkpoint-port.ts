@@ -38,11 +38,18 @@ export class IncompleteWriteError extends Error {
   override readonly name = "IncompleteWriteError";
 }
 
-/** Writes for a run. `onLost` is called at each answer that says the lease is lost, before the write rejects. */
+export interface RunPortParams {
+  fence: Fence;
+  /** A write waits for the disk; else it waits until it survives the death of the server. */
+  durable: boolean;
+  /** Called at each answer that says the lease is lost, before the write rejects. */
+  onLost: () => void;
+}
+
+/** Writes for a run. */
 export function runCheckpointPort(
   peer: ServerPeer,
-  fence: Fence,
-  onLost: () => void,
+  { fence, durable, onLost }: RunPortParams,
 ): CheckpointPort {
   const refuseLost = (answer: string) => {
     if (answer !== "lost") return;
@@ -52,7 +59,11 @@ export function runCheckpointPort(
   return {
     ...reading(peer),
     write: async (write) => {
-      const answer = await peer.request("checkpoint.write", { fence, write });
+      const answer = await peer.request("checkpoint.write", {
+        fence,
+        write,
+        durable,
+      });
       refuseLost(answer);
       if (answer === "incomplete")
         throw new IncompleteWriteError(

@@ -108,7 +108,11 @@ async function boundGraph(
     attempt.abort.abort(new Error("the lease of this attempt is lost"));
   };
   const { peer } = deps.context;
-  const port = runCheckpointPort(peer, attemptOf(run), onLost);
+  const port = runCheckpointPort(peer, {
+    fence: attemptOf(run),
+    durable: run.kwargs.durability === "sync",
+    onLost,
+  });
   return bindGraph(graph, {
     checkpointer: new RunCheckpointer(port),
     store: new SpoolStore(peer),

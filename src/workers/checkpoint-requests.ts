@@ -24,8 +24,11 @@ export function checkpointRequests(deps: {
   return {
     "checkpoint.read": (query) => readCheckpoints(database, query),
     "checkpoint.deltaHistory": (query) => readDeltaHistory(database, query),
-    "checkpoint.write": ({ fence, write }) =>
-      storeWrite(database, fence, write),
+    "checkpoint.write": async ({ fence, write, durable }) => {
+      const answer = await storeWrite(database, fence, write);
+      if (durable) await database.durable();
+      return answer;
+    },
     "checkpoint.deleteThread": ({ fence, thread_id }) =>
       database.transaction(async (tx) => {
         if ((await fenceRun(tx, fence, null)) === null) return "lost";

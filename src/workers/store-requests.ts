@@ -57,9 +57,19 @@ async function runBatch(
   const after = operations.slice(end);
   return [
     ...(await readAll(database, before, ttl)),
-    ...(await database.transaction((tx) => runAll(tx, changes, ttl))),
+    ...(await durably(database, (tx) => runAll(tx, changes, ttl))),
     ...(await readAll(database, after, ttl)),
   ];
+}
+
+/** A graph may act on what it has put: it hears of it when it is on the disk. */
+async function durably<T>(
+  database: Database,
+  fn: (tx: Queryable) => Promise<T>,
+): Promise<T> {
+  const result = await database.transaction(fn);
+  await database.durable();
+  return result;
 }
 
 const isPut = (

@@ -236,6 +236,7 @@ describe.each(drivers())("values of checkpoints on $name", (driver) => {
     await database.transaction((tx) => deleteCheckpoints(tx, run.thread_id));
     const answer = await peer.request("checkpoint.write", {
       fence: run,
+      durable: true,
       write: {
         ...write,
         values: write.values.filter(({ type }) => type === "page"),

@@ -103,4 +103,9 @@ export const portOf = (
   onLost: () => void = () => {
     throw new Error("lease lost");
   },
-): CheckpointPort => runCheckpointPort(peer, { run_id, attempt }, onLost);
+): CheckpointPort =>
+  runCheckpointPort(peer, {
+    fence: { run_id, attempt },
+    durable: true,
+    onLost,
+  });
