@@ -40,9 +40,13 @@ async function measureCase(
 ): Promise<void> {
   await using single = new Connections(server.url, 1);
   const next = await prepare(single);
+  {
+    // Many at once, so that there is enough work for the compiler to have done its part.
+    await using connections = new Connections(server.url, 32);
+    await load(connections, next, { seconds: WARM_UP });
+  }
   for (const concurrency of CONCURRENCY) {
     await using connections = new Connections(server.url, concurrency);
-    await load(connections, next, { seconds: WARM_UP });
     const tree = treeUsage(server.pid);
     const own = usageOf(server.pid);
     const latencies = await load(connections, next, { seconds: SECONDS });
