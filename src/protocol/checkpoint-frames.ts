@@ -81,13 +81,13 @@ export type CheckpointRequests = {
     { checkpoints: StoredCheckpoint[]; values: StoredValue[] }
   >;
   /**
-   * "lost": the fence does not hold any more, stop the graph. "incomplete": a
-   * value that the record refers to is not stored, send all of them. Nothing
-   * was stored in either case. With `durable` the answer waits for the disk, as
+   * All of the writes or none. "lost": the fence does not hold any more, stop
+   * the graph. "incomplete": a value that a record refers to is not stored, send
+   * all of them. Nothing was stored in either case. With `durable` the answer waits for the disk, as
    * the run's durability `sync` asks.
    */
   "checkpoint.write": Method<
-    { fence: Fence; write: CheckpointWrite; durable: boolean },
+    { fence: Fence; writes: readonly CheckpointWrite[]; durable: boolean },
     "stored" | "lost" | "incomplete"
   >;
   /** Per channel: writes from the ancestors, oldest first, and the nearest stored value. */

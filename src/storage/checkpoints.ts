@@ -33,16 +33,17 @@ export class MissingValuesError extends AppError {
 
 /**
  * Whether the run's attempt still holds its lease; it does until the end of
- * this transaction. Null: it does not, write nothing. A checkpoint of the
- * graph itself marks that the input is in, so that it is never submitted again;
- * so does a question that follows an answer.
+ * this transaction. Null: it does not, store none of the writes. A checkpoint
+ * of the graph itself marks that the input is in, so that it is never submitted
+ * again; so does a question that follows an answer.
  */
 export async function fenceRun(
   tx: Queryable,
   fence: Fence,
-  write: CheckpointWrite | null,
+  writes: readonly CheckpointWrite[],
 ): Promise<{ thread_id: string } | null> {
-  if (write === null || !holdsInput(write))
+  const telling = writes.filter(holdsInput);
+  if (telling.length === 0)
     return first(
       tx,
       sql`
@@ -50,7 +51,8 @@ export async function fenceRun(
         where run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'
         ${tx.dialect.forUpdate}`,
     );
-  const checkpointId = write.kind === "put" ? write.record.checkpoint_id : null;
+  const newest = telling.findLast((write) => write.kind === "put");
+  const checkpointId = newest?.record.checkpoint_id ?? null;
   return first(
     tx,
     sql`

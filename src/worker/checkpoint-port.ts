@@ -4,6 +4,7 @@ import type {
   CheckpointRequests,
   CheckpointWrite,
 } from "../protocol/checkpoint-frames.ts";
+import { CheckpointWriteQueue } from "./checkpoint-write-queue.ts";
 import type { ServerPeer } from "./context.ts";
 
 /** Where a saver's checkpoints are. */
@@ -56,14 +57,13 @@ export function runCheckpointPort(
     onLost();
     throw new LeaseLostError(fence);
   };
+  const queue = new CheckpointWriteQueue((writes) =>
+    peer.request("checkpoint.write", { fence, writes, durable }),
+  );
   return {
     ...reading(peer),
     write: async (write) => {
-      const answer = await peer.request("checkpoint.write", {
-        fence,
-        write,
-        durable,
-      });
+      const answer = await queue.write(write);
       refuseLost(answer);
       if (answer === "incomplete")
         throw new IncompleteWriteError(

@@ -16,7 +16,7 @@ import {
 import type { Database, Queryable } from "../storage/database.ts";
 import { readDeltaHistory } from "../storage/delta-history.ts";
 
-/** Answers the savers of workers. Each write is one fenced transaction. */
+/** Answers the savers of workers. What comes together is one fenced transaction. */
 export function checkpointRequests(deps: {
   database: Database;
 }): RequestServer<CheckpointRequests> {
@@ -24,32 +24,34 @@ export function checkpointRequests(deps: {
   return {
     "checkpoint.read": (query) => readCheckpoints(database, query),
     "checkpoint.deltaHistory": (query) => readDeltaHistory(database, query),
-    "checkpoint.write": async ({ fence, write, durable }) => {
-      const answer = await storeWrite(database, fence, write);
+    "checkpoint.write": async ({ fence, writes, durable }) => {
+      const answer = await storeWrites(database, fence, writes);
       if (durable) await database.durable();
       return answer;
     },
     "checkpoint.deleteThread": ({ fence, thread_id }) =>
       database.transaction(async (tx) => {
-        if ((await fenceRun(tx, fence, null)) === null) return "lost";
+        if ((await fenceRun(tx, fence, [])) === null) return "lost";
         await deleteCheckpoints(tx, thread_id);
         return "deleted";
       }),
   };
 }
 
-async function storeWrite(
+async function storeWrites(
   database: Database,
   fence: Fence,
-  write: CheckpointWrite,
+  writes: readonly CheckpointWrite[],
 ): Promise<CheckpointRequests["checkpoint.write"]["result"]> {
   try {
     return await database.transaction(async (tx) => {
-      const run = await fenceRun(tx, fence, write);
+      const run = await fenceRun(tx, fence, writes);
       if (run === null) return "lost";
-      const { thread_id } = write.kind === "put" ? write.record : write;
-      if (thread_id !== run.thread_id) await requireThread(tx, thread_id);
-      await writeCheckpoint(tx, write, fence.run_id);
+      for (const write of writes) {
+        const { thread_id } = write.kind === "put" ? write.record : write;
+        if (thread_id !== run.thread_id) await requireThread(tx, thread_id);
+        await writeCheckpoint(tx, write, fence.run_id);
+      }
       return "stored";
     });
   } catch (cause) {

@@ -237,10 +237,12 @@ describe.each(drivers())("values of checkpoints on $name", (driver) => {
     const answer = await peer.request("checkpoint.write", {
       fence: run,
       durable: true,
-      write: {
-        ...write,
-        values: write.values.filter(({ type }) => type === "page"),
-      },
+      writes: [
+        {
+          ...write,
+          values: write.values.filter(({ type }) => type === "page"),
+        },
+      ],
     });
     expect(answer).toBe("incomplete");
     expect(await countRows(database, "checkpoints")).toBe(0);
