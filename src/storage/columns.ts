@@ -28,7 +28,7 @@ const TIMESTAMP_COLUMNS = [
   "lease_until",
 ];
 
-const BOOLEAN_COLUMNS = ["temporary", "input_applied"];
+const BOOLEAN_COLUMNS = ["temporary", "input_applied", "values_paged"];
 
 type Decode = (value: unknown) => unknown;
 

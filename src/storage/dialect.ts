@@ -22,6 +22,9 @@ export interface Dialect {
   /** As `forUpdate`, but rows that another transaction holds are left out. */
   readonly skipLocked: Sql;
 
+  /** Text that is JSON, as a JSON column would give it. */
+  jsonOf(text: Sql): Sql;
+
   /** Whether JSON `column` contains `needle` (the rule is `jsonContains` of lib/json.ts). */
   jsonContains(column: Sql, needle: unknown): Sql;
 

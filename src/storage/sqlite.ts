@@ -42,6 +42,7 @@ const SQLITE: Dialect = {
     sql`${timestamp} + cast(${minutes} * 60000 as integer)`,
   forUpdate: EMPTY, // a write transaction has the file to itself
   skipLocked: EMPTY,
+  jsonOf: (text) => text,
   jsonContains: (column, needle) => {
     const contains = sql`json_contains(${column}, ${json(needle)})`;
     return JSON.stringify(needle).length < LONG_NEEDLE

@@ -6,6 +6,7 @@ import { visible } from "./access.ts";
 import { first, type Queryable } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
 import { and, raw, sql, type Sql } from "./sql.ts";
+import { HAS_VALUES, valuesOf } from "./thread-values.ts";
 
 export interface ThreadFilters {
   /** Empty: any. */
@@ -53,7 +54,7 @@ function matching(
   if (metadata !== undefined)
     conditions.push(dialect.jsonContains(column, metadata));
   if (values !== undefined)
-    conditions.push(dialect.jsonContains(raw('"values"'), values));
+    conditions.push(dialect.jsonContains(valuesOf(dialect), values));
   return and(conditions);
 }
 
@@ -68,7 +69,8 @@ export async function searchThreads(
 ): Promise<FoundThread[]> {
   const large = LARGE_COLUMNS.map((name) => {
     const column = raw(`"${name}"`);
-    return sql`, case when ${page.columns.has(name)} then ${column} end as ${column}`;
+    const value = name === "values" ? valuesOf(db.dialect) : column;
+    return sql`, case when ${page.columns.has(name)} then ${value} end as ${column}`;
   }).reduce((all, one) => sql`${all}${one}`);
   const order = raw(page.sort_order === "asc" ? "asc" : "desc");
   const sortBy = raw(page.sort_by);
@@ -87,9 +89,9 @@ export async function listThreadValues(
   access: AccessFilter,
 ): Promise<Pick<Thread, "thread_id" | "values">[]> {
   return db.query(sql`
-    select thread_id, "values" from threads
+    select thread_id, ${valuesOf(db.dialect)} as "values" from threads
     where ${db.dialect.isMember(raw("thread_id"), ids)}
-      and "values" is not null
+      and ${HAS_VALUES}
       and ${visible(db.dialect, raw("metadata"), access)}`);
 }
 

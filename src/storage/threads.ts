@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../lib/json.ts";
-import type { AccessFilter } from "../model/access.ts";
+import { UNRESTRICTED, type AccessFilter } from "../model/access.ts";
 import {
   statusOf,
   type Thread,
@@ -11,12 +11,13 @@ import {
 import { visible } from "./access.ts";
 import { first, type Queryable } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
-import { json, raw, sql, type Sql } from "./sql.ts";
+import { EMPTY, json, raw, sql, type Sql } from "./sql.ts";
+import { copyPages, storePages, valuesOf } from "./thread-values.ts";
 
 /** The columns that the API shows. */
-const SHOWN = raw(
-  'thread_id, created_at, updated_at, state_updated_at, metadata, config, status, "values", interrupts, error',
-);
+const shown = (dialect: Dialect): Sql =>
+  sql`thread_id, created_at, updated_at, state_updated_at, metadata, config, status,
+    ${valuesOf(dialect)} as "values", interrupts, error`;
 
 /** One visible thread. The thread of a stateless run can be found by its id, and only until the run has ended. */
 const oneThread = (
@@ -57,7 +58,7 @@ export async function insertThread(
         ${ttl?.strategy ?? null}, ${ttl?.ttl_minutes ?? null},
         ${plusMinutes(now, sql`${ttl?.ttl_minutes ?? null}`)}, ${thread.temporary ?? false})
       on conflict (thread_id) do nothing
-      returning ${SHOWN}`,
+      returning ${shown(tx.dialect)}`,
   );
 }
 
@@ -69,7 +70,7 @@ export async function getThread(
 ): Promise<Thread | null> {
   return first(
     db,
-    sql`select ${SHOWN} from threads where ${oneThread(db.dialect, threadId, access)}`,
+    sql`select ${shown(db.dialect)} from threads where ${oneThread(db.dialect, threadId, access)}`,
   );
 }
 
@@ -80,7 +81,7 @@ export async function getLastState(
 ): Promise<Pick<Thread, "values" | "interrupts"> | null> {
   return first(
     db,
-    sql`select "values", interrupts from threads where thread_id = ${threadId}`,
+    sql`select ${valuesOf(db.dialect)} as "values", interrupts from threads where thread_id = ${threadId}`,
   );
 }
 
@@ -162,7 +163,7 @@ export async function patchThread(
           ttl_strategy = coalesce(${ttl?.strategy ?? null}, ttl_strategy),
           ttl_minutes = ${minutes}, expires_at = ${plusMinutes(now, minutes)}
       where ${oneThread(tx.dialect, threadId, access)}
-      returning ${SHOWN}`,
+      returning ${shown(tx.dialect)}`,
   );
 }
 
@@ -191,18 +192,21 @@ export async function copyThread(
   const { now, plusMinutes, jsonMerge } = tx.dialect;
   const ownId = { thread_id: copy.thread_id };
   const minutes = copy.ttl?.ttl_minutes ?? null;
-  return first(
+  const row = await first(
     tx,
     sql`
       insert into threads (
-        thread_id, created_at, updated_at, state_updated_at, metadata, "values", interrupts,
+        thread_id, created_at, updated_at, state_updated_at, metadata, values_paged, "values", interrupts,
         ttl_strategy, ttl_minutes, expires_at)
       select ${copy.thread_id}, ${now}, ${now}, ${now},
-             ${jsonMerge(raw("metadata"), ownId)}, "values", interrupts,
+             ${jsonMerge(raw("metadata"), ownId)}, values_paged, "values", interrupts,
              ${copy.ttl?.strategy ?? null}, ${minutes}, ${plusMinutes(now, sql`${minutes}`)}
       from threads where ${oneThread(tx.dialect, threadId, access)}
-      returning ${SHOWN}`,
+      returning thread_id`,
   );
+  if (row === null) return null;
+  await copyPages(tx, threadId, copy.thread_id);
+  return getThread(tx, copy.thread_id, UNRESTRICTED);
 }
 
 export interface ThreadOutcome {
@@ -216,7 +220,7 @@ export interface ThreadOutcome {
 /**
  * How a thread stands after something happened to it. `updated_at` always
  * moves; `state_updated_at` only when status, values or interrupts have
- * changed. Metadata is never touched.
+ * changed. Metadata is never touched. The caller has the lock of the thread.
  */
 export async function setThreadSnapshot(
   tx: Queryable,
@@ -224,27 +228,31 @@ export async function setThreadSnapshot(
   { status, snapshot, error }: ThreadOutcome,
 ): Promise<void> {
   const { now } = tx.dialect;
-  const state = snapshot === null ? null : columnsOf(snapshot);
-  const hasChanged =
-    state === null
-      ? sql`status <> ${status}`
-      : sql`(status <> ${status} or "values" is distinct from ${state.values} or interrupts <> ${state.interrupts})`;
-  const setState =
-    state === null
-      ? raw("")
-      : sql`, "values" = ${state.values}, interrupts = ${state.interrupts}`;
+  const state =
+    snapshot === null ? null : await stateOf(tx, threadId, snapshot);
   await tx.query(sql`
     update threads
     set status = ${status}, error = ${error === null ? null : json(error)}, ${moved(tx.dialect)},
-        state_updated_at = case when ${hasChanged} then ${now} else state_updated_at end
-        ${setState}
+        state_updated_at = case
+          when status <> ${status} ${state?.orHasChanged ?? EMPTY} then ${now}
+          else state_updated_at end
+        ${state?.assigned ?? EMPTY}
     where thread_id = ${threadId}`);
 }
 
-const columnsOf = ({ values, interrupts }: ThreadSnapshot) => ({
-  values: values === null ? null : json(values),
-  interrupts: json(interrupts),
-});
+/** The part of the statement above that is about values and interrupts. */
+async function stateOf(
+  tx: Queryable,
+  threadId: string,
+  snapshot: ThreadSnapshot,
+): Promise<{ orHasChanged: Sql; assigned: Sql }> {
+  const values = await storePages(tx, threadId, snapshot.values);
+  const interrupts = json(snapshot.interrupts);
+  return {
+    orHasChanged: sql`or ${values.hasMoved} or "values" is distinct from ${values.inline} or interrupts <> ${interrupts}`,
+    assigned: sql`, values_paged = ${values.isPaged}, "values" = ${values.inline}, interrupts = ${interrupts}`,
+  };
+}
 
 /** What an update or supersteps leave behind when nothing runs. */
 export const atRest = (snapshot: ThreadSnapshot): ThreadOutcome => ({

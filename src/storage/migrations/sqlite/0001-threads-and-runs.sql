@@ -14,10 +14,22 @@ create table threads (
   temporary integer not null default 0,        -- hidden thread of a stateless run; goes when the run ends
   run_seq integer not null default 0,          -- the last runs.seq given out
   event_seq integer not null default 0,        -- no event of a finished run has a higher seq
+  values_paged integer not null default 0,     -- the values are in thread_value_pages
   -- What may be large comes last: to read a column, SQLite walks through all that is before it.
   error text,
   interrupts text not null default '{}',       -- task id -> interrupts that wait for an answer
-  "values" text                                -- null until there is a state
+  "values" text,                               -- null until there is a state, and when it is in pages
+  check (not values_paged or "values" is null)
+) strict;
+
+-- The values of a thread that has many, as JSON text in pieces: a turn writes those that it changed.
+create table thread_value_pages (
+  thread_id text not null references threads on delete cascade,
+  channel_no integer not null,
+  page_no integer not null,                    -- inside of its channel
+  hash text not null,
+  text text not null,
+  primary key (thread_id, channel_no, page_no)
 ) strict;
 
 -- One per sort order of the thread search; thread_id is the tie-break.
