@@ -2,6 +2,7 @@ import { CHANNELS } from "../storage/channels.ts";
 import { lastEventSeq } from "../storage/event-segments.ts";
 import {
   claimRuns,
+  hasReadyRun,
   listCancelled,
   type ClaimedRun,
 } from "../storage/run-queue.ts";
@@ -117,6 +118,8 @@ export class Dispatcher implements AsyncDisposable {
   async #claim(): Promise<void> {
     const limit = Math.min(this.#deps.workers.room, MAX_CLAIM);
     if (limit === 0) return; // the pool nudges when there is
+    // Most nudges come from a run that ended with nobody behind it; a look costs less than a transaction.
+    if (!(await hasReadyRun(this.#deps.database))) return;
     const claimed = await this.#deps.database.transaction(async (tx) => {
       const runs = await claimRuns(tx, { owner: this.#lease.id, limit });
       const seqs: number[] = [];

@@ -62,6 +62,15 @@ export async function claimRuns(
     returning ${CLAIMED}`);
 }
 
+/** Whether there is anything to claim now. */
+export async function hasReadyRun(db: Queryable): Promise<boolean> {
+  const row = await first(
+    db,
+    sql`select 1 as found from runs where q = 'ready' and run_at <= ${db.dialect.now} limit 1`,
+  );
+  return row !== null;
+}
+
 /** What every write on behalf of a run repeats: without it the lease is lost. */
 const held = (fence: Fence): Sql =>
   sql`run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'`;

@@ -15,7 +15,7 @@ import {
 } from "./sqlite-driver.ts";
 
 /*
- * One connection writes, another reads. Writes that arrive in one turn of the
+ * One connection writes, another reads while a transaction is open. Writes that arrive in one turn of the
  * event loop share one commit (group commit), each in a savepoint of its own.
  * The reader sees only what is committed. A commit is in the hands of the
  * kernel, and so survives kill -9; `durable` brings it to the disk, off the
@@ -88,8 +88,10 @@ export class SqliteDatabase implements Database {
     this.#reader = new Connection(driver.open(path, { readOnly: true }));
   }
 
+  /** Between groups the writer reads: each commit empties the page cache of every connection but its own. */
   query<Row>(statement: Sql): Promise<Row[]> {
-    return this.#reader.query<Row>(statement);
+    const isBetween = !this.#writer.isTransaction && !this.#isClosed;
+    return (isBetween ? this.#writer : this.#reader).query<Row>(statement);
   }
 
   transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T> {
@@ -151,12 +153,16 @@ export class SqliteDatabase implements Database {
   }
 
   async #commitGroup(group: Write[]): Promise<void> {
+    const [first] = group;
     const acknowledge: (() => void)[] = [];
     try {
       if (this.#log?.failure) throw this.#log.failure;
       this.#writer.exec("begin immediate");
-      for (const write of group)
-        acknowledge.push(await this.#runInSavepoint(write));
+      if (group.length === 1 && first !== undefined)
+        acknowledge.push(await this.#runAlone(first));
+      else
+        for (const write of group)
+          acknowledge.push(await this.#runInSavepoint(write));
       this.#writer.exec("commit");
       this.#log?.wrote();
     } catch (cause) {
@@ -165,6 +171,17 @@ export class SqliteDatabase implements Database {
       return;
     }
     for (const settle of acknowledge) settle();
+  }
+
+  /** Nobody shares the transaction, so what fails takes all of it back. */
+  async #runAlone(write: Write): Promise<() => void> {
+    const tx = new Transaction(this.#writer);
+    try {
+      const value = await write.run(tx);
+      return () => write.resolve(value);
+    } finally {
+      tx.end();
+    }
   }
 
   /** Returns what tells the writer the outcome, to be called after the commit. */

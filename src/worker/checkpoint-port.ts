@@ -57,8 +57,9 @@ export function runCheckpointPort(
     onLost();
     throw new LeaseLostError(fence);
   };
-  const queue = new CheckpointWriteQueue((writes) =>
-    peer.request("checkpoint.write", { fence, writes, durable }),
+  const queue = new CheckpointWriteQueue(
+    (writes) => peer.request("checkpoint.write", { fence, writes, durable }),
+    { isAwaited: durable },
   );
   return {
     ...reading(peer),

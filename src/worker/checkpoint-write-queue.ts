@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { deferred, type Deferred } from "../lib/deferred.ts";
 import type {
   CheckpointRequests,
@@ -26,11 +27,14 @@ interface Waiting extends Deferred<WriteAnswer> {
  */
 export class CheckpointWriteQueue {
   readonly #send: SendWrites;
+  readonly #pause: () => Promise<unknown>;
   #waiting: Waiting[] = [];
   #isSending = false;
 
-  constructor(send: SendWrites) {
+  /** With `isAwaited` somebody waits for each write, and nothing more comes before its answer. */
+  constructor(send: SendWrites, { isAwaited }: { isAwaited: boolean }) {
     this.#send = send;
+    this.#pause = isAwaited ? () => Promise.resolve() : nextTurn;
   }
 
   write(write: CheckpointWrite): Promise<WriteAnswer> {
@@ -42,7 +46,7 @@ export class CheckpointWriteQueue {
 
   async #sendAll(): Promise<void> {
     this.#isSending = true;
-    await Promise.resolve(); // what the same step still brings goes along
+    await this.#pause(); // what the same step still brings goes along
     while (this.#waiting.length > 0) await this.#sendBatch(this.#nextBatch());
     this.#isSending = false;
   }
