@@ -5,7 +5,7 @@ import { retry } from "../lib/retry.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import { CHANNELS } from "../storage/channels.ts";
 import type { Database } from "../storage/database.ts";
-import { insertSegment } from "../storage/event-segments.ts";
+import { insertSegment, type Segment } from "../storage/event-segments.ts";
 import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
 import type { EventLog } from "../stream/event-log.ts";
 import type { AttemptOutcome } from "../workers/attempt.ts";
@@ -54,7 +54,7 @@ export class Execution {
   async perform(firstSeq: number): Promise<void> {
     const { events, log } = this.#deps;
     const { run_id, attempt } = this.run;
-    events.open(this.run, firstSeq);
+    events.open(this.run, firstSeq, { isKept: this.run.keeps_events });
     void events.append(this.run, [
       ["metadata", JSON.stringify({ run_id, attempt })],
     ]);
@@ -197,7 +197,7 @@ export class Execution {
     const { database, events, log } = this.#deps;
     const { run_id, thread_id } = this.run;
     const closing = closingEvents(run_id, end);
-    const segment = await events.take(this.run, closing);
+    const segment = this.#leaner(await events.take(this.run, closing), end);
     const recorded = await this.#persistently(() =>
       database.transaction((tx) =>
         recordEnd(tx, { run: this.run, end, segment }),
@@ -210,9 +210,21 @@ export class Execution {
     log.debug({ run_id, thread_id, status: end.status }, "run ended");
   }
 
+  /** A run that was not streamed leaves a long state to its thread alone. */
+  #leaner(segment: Segment | null, { snapshot }: RunEnd): Segment | null {
+    const { run_id, keeps_events } = this.run;
+    if (segment === null || keeps_events || snapshot === null) return segment;
+    const { results } = this.#deps.events;
+    const lean = results.lean(run_id, segment.events, snapshot.values);
+    const left = segment.events.length - lean.length;
+    return { ...segment, first_seq: segment.first_seq + left, events: lean };
+  }
+
   /** Back to the queue, with what it has streamed so far. It counts as an attempt unless it was our doing. */
   async #handBack(): Promise<void> {
     const { database, events } = this.#deps;
+    const { run_id } = this.run;
+    events.keep(run_id); // the next attempt goes on from what readers have seen
     const segment = await events.take(this.run, []);
     await this.#persistently(() =>
       database.transaction(async (tx) => {

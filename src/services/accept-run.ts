@@ -37,15 +37,20 @@ import type { RunDeps } from "./run-deps.ts";
 export async function createThreadRun(
   deps: RunDeps,
   caller: Caller,
-  params: { thread_id: string; request: ThreadRunCreate },
+  params: {
+    thread_id: string;
+    request: ThreadRunCreate;
+    isStreamed?: boolean;
+  },
 ): Promise<Run> {
-  const { thread_id, request } = params;
+  const { thread_id, request, isStreamed = false } = params;
   const assistant = await requireAssistant(deps, caller, request.assistant_id);
   return accept(deps, {
     assistant,
     request,
     strategy: request.multitask_strategy,
     temporary: false,
+    isStreamed,
     openThread: (tx) =>
       openThread(tx, deps, caller, { thread_id, request, assistant }),
   });
@@ -56,6 +61,7 @@ export async function createStatelessRun(
   deps: RunDeps,
   caller: Caller,
   request: StatelessRunCreate,
+  { isStreamed = false } = {},
 ): Promise<Run> {
   const assistant = await requireAssistant(deps, caller, request.assistant_id);
   const temporary = request.on_completion === "delete";
@@ -64,6 +70,7 @@ export async function createStatelessRun(
     request,
     strategy: "enqueue",
     temporary,
+    isStreamed,
     openThread: (tx) =>
       makeThread(tx, deps, {
         thread_id: uuid7(),
@@ -79,6 +86,7 @@ interface Acceptance {
   request: RunCreate;
   strategy: MultitaskStrategy;
   temporary: boolean;
+  isStreamed: boolean;
   openThread: (tx: Queryable) => Promise<ThreadHandle>;
 }
 
@@ -118,6 +126,10 @@ async function enqueue(
     multitask_strategy: params.strategy,
     afterMs,
     max_attempts: deps.maxAttempts,
+    keeps_events:
+      params.isStreamed ||
+      request.stream_resumable ||
+      !deps.database.isExclusive, // readers at other servers have only the table
     kwargs: assembleKwargs({ ...params, thread_id }),
     metadata: {
       ...assistant.metadata,

@@ -1,23 +1,24 @@
 import { isObject, type Json } from "../lib/json.ts";
 import type { Queryable } from "../storage/database.ts";
 import { listEventsBackwards } from "../storage/event-segments.ts";
+import type { EventLog } from "../stream/event-log.ts";
+import { INTERRUPT_ONLY } from "../stream/run-results.ts";
 import { getRunEnd } from "../storage/run-queue.ts";
 import { getLastState } from "../storage/threads.ts";
-
-/** A frame of `values` that only tells of interrupts begins like this. */
-const INTERRUPT_ONLY = '{"__interrupt__"';
 
 /**
  * What waiting for a run gives, as JSON text: its last `values`, with
  * `__interrupt__` when it stopped at one, or `{"__error__": …}`. Never null.
  */
 export async function resultOf(
-  db: Queryable,
+  { database: db, events }: { database: Queryable; events: EventLog },
   run: { run_id: string; thread_id: string },
 ): Promise<string> {
   const end = await getRunEnd(db, run.run_id);
   if (end?.error != null) return JSON.stringify({ __error__: end.error });
-  const { values, interrupts } = await lastValues(db, run.run_id);
+  const stored = await lastValues(db, run.run_id);
+  const { interrupts } = stored;
+  const values = stored.values ?? events.results.get(run.run_id);
   if (values === null) return threadResult(db, run.thread_id);
   // A static breakpoint interrupts without a question: then the state is the answer.
   if (interrupts.length === 0) return values;

@@ -57,13 +57,13 @@ export async function removeRun(
 
 /** The run's result as JSON text (see `resultOf`), once it has ended. */
 export async function waitForRun(
-  deps: Pick<RunDeps, "database">,
+  deps: Pick<RunDeps, "database" | "events">,
   run: Run,
   signal: AbortSignal,
 ): Promise<string> {
   await untilEnded(deps.database, run.run_id, signal);
   await deps.database.durable();
-  return resultOf(deps.database, run);
+  return resultOf(deps, run);
 }
 
 /** The frames of a run. `after` null: only what happens from now on. */

@@ -28,7 +28,12 @@ const TIMESTAMP_COLUMNS = [
   "lease_until",
 ];
 
-const BOOLEAN_COLUMNS = ["temporary", "input_applied", "values_paged"];
+const BOOLEAN_COLUMNS = [
+  "temporary",
+  "input_applied",
+  "keeps_events",
+  "values_paged",
+];
 
 type Decode = (value: unknown) => unknown;
 

@@ -33,12 +33,14 @@ export interface ClaimedRun {
   max_attempts: number;
   cancel: CancelAction | null;
   input_applied: boolean;
+  /** Its stream is stored, not only what its result is made of. */
+  keeps_events: boolean;
   kwargs: RunKwargs;
   metadata: JsonObject;
 }
 
 const CLAIMED = raw(
-  "run_id, thread_id, assistant_id, graph_id, attempt, max_attempts, cancel, input_applied, kwargs, metadata",
+  "run_id, thread_id, assistant_id, graph_id, attempt, max_attempts, cancel, input_applied, keeps_events, kwargs, metadata",
 );
 
 /** The runs that have a turn and whose time has come, oldest first; a range scan of `runs_claim`. */

@@ -25,6 +25,7 @@ export interface NewRun {
   multitask_strategy: MultitaskStrategy;
   afterMs: number;
   max_attempts: number;
+  keeps_events: boolean;
   kwargs: RunKwargs;
   metadata: JsonObject;
 }
@@ -36,11 +37,11 @@ export async function insertRun(tx: Queryable, run: NewRun): Promise<Run> {
     sql`
       insert into runs (
         run_id, thread_id, assistant_id, graph_id, seq, q, multitask_strategy,
-        run_at, max_attempts, kwargs, metadata, created_at, updated_at)
+        run_at, max_attempts, keeps_events, kwargs, metadata, created_at, updated_at)
       values (
         ${run.run_id}, ${run.thread_id}, ${run.assistant_id}, ${run.graph_id},
         ${run.seq}, ${run.q}, ${run.multitask_strategy},
-        ${tx.dialect.nowPlus(run.afterMs)}, ${run.max_attempts},
+        ${tx.dialect.nowPlus(run.afterMs)}, ${run.max_attempts}, ${run.keeps_events},
         ${json(run.kwargs)}, ${json(run.metadata)}, ${now}, ${now})
       returning ${SHOWN}`,
   );

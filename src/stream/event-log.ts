@@ -9,6 +9,7 @@ import {
 } from "../storage/event-segments.ts";
 import type { Fence } from "../model/run.ts";
 import type { RunEvent } from "../model/run-event.ts";
+import { resultFrames, RunResults } from "./run-results.ts";
 import { deferred, type Deferred } from "../lib/deferred.ts";
 import type { Logger } from "../lib/logger.ts";
 
@@ -18,6 +19,11 @@ import type { Logger } from "../lib/logger.ts";
  * the next flush starts when the one before is done, so latency stays low and
  * load makes the batches larger. Events are a cache of the run; the
  * checkpoints are the truth.
+ *
+ * A run that nobody has asked to stream is not kept: its events stay in memory
+ * for those who join it, and only what its result is made of is stored with its
+ * end. When it produces more than memory should hold, or a reader falls behind,
+ * it is kept from then on.
  *
  *   open(run) → append(events)… → take(run) in the finish transaction → close(run)
  */
@@ -34,6 +40,7 @@ export type Listener = (event: RunEvent) => void;
 
 interface OpenRun {
   key: LogKey;
+  isKept: boolean;
   nextSeq: number;
   /** On their way to the table. */
   sent: Produced[];
@@ -46,12 +53,18 @@ const RETRY_BACKOFF = { firstMs: 200, maxMs: 5000 };
 /** Past it `append` asks the producer to wait for the disk. */
 const MAX_UNFLUSHED_BYTES = 16 * 1024 * 1024;
 
+/** What the runs that are not kept may hold in memory together. */
+const MAX_HELD_BYTES = 8 * 1024 * 1024;
+
 export class EventLog {
+  /** For `resultOf`. */
+  readonly results = new RunResults();
   readonly #database: Database;
   readonly #log: Logger;
   readonly #runs = new Map<string, OpenRun>();
   readonly #listeners = new Map<string, Set<Listener>>();
   #unflushedBytes = 0;
+  #heldBytes = 0;
   #isFlushing = false;
   /** The batch that is on its way to the table. */
   #batch: Promise<void> = Promise.resolve();
@@ -64,9 +77,10 @@ export class EventLog {
   }
 
   /** `firstSeq` comes from the claim: higher than any that the thread has given out. */
-  open(key: LogKey, firstSeq: number): void {
+  open(key: LogKey, firstSeq: number, { isKept = true } = {}): void {
     this.#runs.set(key.run_id, {
       key,
+      isKept,
       nextSeq: firstSeq,
       sent: [],
       pending: [],
@@ -83,11 +97,27 @@ export class EventLog {
     if (run === null || events.length === 0) return null;
     for (const produced of events) this.#publish(run, produced);
     run.pending.push(...events);
+    if (!run.isKept) {
+      this.#heldBytes += bytesOf(events);
+      if (this.#heldBytes > MAX_HELD_BYTES) this.keep(fence.run_id);
+      return null;
+    }
     this.#unflushedBytes += bytesOf(events);
     if (!this.#isFlushing) void this.#flush();
     return this.#unflushedBytes > MAX_UNFLUSHED_BYTES
       ? this.#next.promise
       : null;
+  }
+
+  /** From now on the events of the run are stored, those that are in memory first. */
+  keep(runId: string): void {
+    const run = this.#runs.get(runId);
+    if (run === undefined || run.isKept) return;
+    this.#drop(run);
+    run.isKept = true;
+    if (run.pending.length === 0) return;
+    this.#unflushedBytes += bytesOf(run.pending);
+    if (!this.#isFlushing) void this.#flush();
   }
 
   /**
@@ -102,9 +132,11 @@ export class EventLog {
     const run = this.#find(fence);
     if (run === null) return null;
     while (run.sent.length > 0) await this.#batch;
-    const events = [...run.pending, ...closing];
-    const first_seq = run.nextSeq - run.pending.length;
-    this.#unflushedBytes -= bytesOf(run.pending);
+    const produced = run.isKept ? run.pending : resultFrames(run.pending);
+    const events = [...produced, ...closing];
+    // Its last event has the number that it had live, so that the thread's numbers go on from there.
+    const first_seq = run.nextSeq - produced.length;
+    this.#drop(run);
     this.#markSent(run);
     return { ...run.key, first_seq, events };
   }
@@ -114,7 +146,7 @@ export class EventLog {
     const run = this.#find(fence);
     if (run === null) return;
     for (const produced of closing) this.#publish(run, produced);
-    this.#unflushedBytes -= bytesOf(run.pending);
+    this.#drop(run);
     this.#runs.delete(fence.run_id);
   }
 
@@ -156,6 +188,13 @@ export class EventLog {
       listener(event);
   }
 
+  /** What is pending is not counted any more. */
+  #drop(run: OpenRun): void {
+    const bytes = bytesOf(run.pending);
+    if (run.isKept) this.#unflushedBytes -= bytes;
+    else this.#heldBytes -= bytes;
+  }
+
   #markSent(run: OpenRun): void {
     run.sent = run.pending;
     run.pending = [];
@@ -181,7 +220,7 @@ export class EventLog {
 
   #takePending(): OpenRun[] {
     const runs = [...this.#runs.values()].filter(
-      ({ pending }) => pending.length > 0,
+      ({ isKept, pending }) => isKept && pending.length > 0,
     );
     for (const run of runs) this.#markSent(run);
     this.#unflushedBytes = 0;

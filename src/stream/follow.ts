@@ -75,7 +75,10 @@ export async function* follow(
       if (event.event === "end") return;
     }
     // Overflow, or an end without an `end` event: what is in the table decides.
-    if (live.hasOverflowed) await deps.events.flushed();
+    if (live.hasOverflowed) {
+      deps.events.keep(run_id);
+      await deps.events.flushed();
+    }
   }
 }
 

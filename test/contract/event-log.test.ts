@@ -6,6 +6,8 @@ import { insertSegment } from "../../src/storage/event-segments.ts";
 import { getRunEnd, type ClaimedRun } from "../../src/storage/run-queue.ts";
 import { EventLog, type Produced } from "../../src/stream/event-log.ts";
 import { follow } from "../../src/stream/follow.ts";
+import { sql } from "../../src/storage/sql.ts";
+import { waitFor } from "../support/wait.ts";
 import {
   drivers,
   openTestDatabase,
@@ -35,14 +37,16 @@ describe.each(drivers())("the event log on $name", (driver) => {
 
   afterAll(() => opened.close());
 
-  async function startRun(): Promise<{ events: EventLog; run: ClaimedRun }> {
+  async function startRun(
+    options: { isKept?: boolean } = {},
+  ): Promise<{ events: EventLog; run: ClaimedRun }> {
     const thread = await queue.thread();
     await queue.enqueue(thread);
     const run = (await queue.claim(owner, 100)).find(
       (claimed) => claimed.thread_id === thread,
     )!;
     const events = new EventLog({ database: opened.database, log });
-    events.open(run, 1);
+    events.open(run, 1, options);
     return { events, run };
   }
 
@@ -97,6 +101,63 @@ describe.each(drivers())("the event log on $name", (driver) => {
     readers.push(collect(reader(events, run))); // after the end
     for (const seqs of await Promise.all(readers))
       expect(seqs).toEqual(upTo(201));
+  });
+
+  describe("of a run that is not kept", () => {
+    const rows = (run: ClaimedRun) =>
+      opened.database.query<{ events: string; last_seq: number }>(
+        sql`select events, last_seq from event_segments where run_id = ${run.run_id} order by first_seq`,
+      );
+
+    it("stores what the result is made of, and nothing before the end", async () => {
+      const { events, run } = await startRun({ isKept: false });
+      void events.append(run, [["updates", "{}"], ...values(30)]);
+      void events.append(run, [
+        ["values", '{"__interrupt__":[]}'],
+        ["values|sub:1", "{}"],
+      ]);
+      await events.flushed();
+      expect(await rows(run)).toEqual([]);
+      await end(events, run);
+      expect(await rows(run)).toEqual([
+        {
+          events: 'values\t{"n":29}\nvalues\t{"__interrupt__":[]}\nend\t{}',
+          last_seq: 34, // as it was live: the next run of the thread goes on from it
+        },
+      ]);
+    });
+
+    it("shows all of it to whoever joins while it runs", async () => {
+      const { events, run } = await startRun({ isKept: false });
+      void events.append(run, values(10));
+      const early = collect(reader(events, run));
+      const later = collect(reader(events, run, 5));
+      await new Promise(setImmediate);
+      void events.append(run, values(10));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await end(events, run);
+      expect(await early).toEqual(upTo(21));
+      expect(await later).toEqual(upTo(21).slice(5));
+    });
+
+    it("is kept once a reader falls behind, who then sees everything", async () => {
+      const { events, run } = await startRun({ isKept: false });
+      void events.append(run, values(2500));
+      const seqs = collect(reader(events, run));
+      await waitFor("it is stored", async () => (await rows(run)).length > 0);
+      await end(events, run);
+      expect(await seqs).toEqual(upTo(2501));
+    });
+
+    it("is kept once it is more than memory should hold", async () => {
+      const { events, run } = await startRun({ isKept: false });
+      const long: Produced = ["custom", `"${"x".repeat(1024 * 1024)}"`];
+      for (let index = 0; index < 9; index += 1)
+        void events.append(run, [long]);
+      await events.flushed();
+      expect((await rows(run)).at(-1)?.last_seq).toBe(9);
+      await end(events, run);
+    });
   });
 
   it("goes on after a cursor, exclusively", async () => {

@@ -362,6 +362,7 @@ describe("a thread with a run", () => {
         q,
         multitask_strategy: "enqueue",
         afterMs: 60_000,
+        keeps_events: true,
         max_attempts: 1,
         kwargs: {} as RunKwargs,
         metadata: {},

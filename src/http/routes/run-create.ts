@@ -98,6 +98,7 @@ export function runCreateRoutes(deps: RunDeps): MountRoutes {
       const run = await createThreadRun(deps, c.get("caller"), {
         ...c.req.valid("param"),
         request,
+        isStreamed: true,
       });
       setRunHeaders(c, run, { reconnect: "stream" });
       return streamResponse(c, deps, run, {
@@ -125,7 +126,9 @@ export function runCreateRoutes(deps: RunDeps): MountRoutes {
     });
     app.openapi(streamStateless, async (c) => {
       const request = c.req.valid("json");
-      const run = await createStatelessRun(deps, c.get("caller"), request);
+      const run = await createStatelessRun(deps, c.get("caller"), request, {
+        isStreamed: true,
+      });
       setRunHeaders(c, run, { reconnect: "stream", stateless: true });
       return streamResponse(c, deps, run, {
         ...FROM_THE_START,

@@ -68,6 +68,7 @@ create table runs (
   cancel_reason text,
   input_applied integer not null default 0,    -- a checkpoint holds the input: never submit it again
   last_checkpoint_id text,
+  keeps_events integer not null default 1,     -- somebody may come back for its stream
   kwargs text not null,
   metadata text not null default '{}',
   error text,
