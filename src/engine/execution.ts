@@ -1,10 +1,15 @@
 import { deferred } from "../lib/deferred.ts";
+import { isObject } from "../lib/json.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Logger } from "../lib/logger.ts";
 import { retry } from "../lib/retry.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import { CHANNELS } from "../storage/channels.ts";
 import type { Database } from "../storage/database.ts";
+import {
+  readCheckpoints,
+  type CheckpointPage,
+} from "../storage/checkpoint-reads.ts";
 import { insertSegment, type Segment } from "../storage/event-segments.ts";
 import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
 import type { EventLog } from "../stream/event-log.ts";
@@ -28,6 +33,9 @@ export interface ExecutionDeps {
   log: Logger;
   settings: EngineSettings;
 }
+
+/** A head with more values than this is read when the graph asks for it. */
+const MAX_HEAD_BYTES = 8 * 1024 * 1024;
 
 type StopReason = "cancelled" | "timed out" | "server stops";
 
@@ -98,8 +106,9 @@ export class Execution {
     const { workers, settings } = this.#deps;
     // Its workers have died under it, perhaps by another's doing: the last attempt decides.
     const alone = run.attempt > 1 && run.attempt >= run.max_attempts;
+    const head = await this.#head();
     const executing = workers.execute(
-      { ...run, resume: run.input_applied },
+      { ...run, head, resume: run.input_applied },
       { alone },
     );
     if (executing === null) {
@@ -108,6 +117,21 @@ export class Execution {
     }
     this.#later(settings.runTimeoutMs, () => this.stop("timed out"));
     return this.#endOf(await executing);
+  }
+
+  /** Null when the run starts elsewhere, or when it is too much to send before it is asked for. */
+  async #head(): Promise<CheckpointPage | null> {
+    const { thread_id, kwargs } = this.run;
+    const { configurable } = kwargs.config;
+    if (isObject(configurable) && configurable["checkpoint_id"] !== undefined)
+      return null;
+    const query = { thread_id, checkpoint_ns: "", limit: 1 };
+    const page = await readCheckpoints(this.#deps.database, query).catch(
+      () => null, // the graph will ask, and be told why not
+    );
+    if (page === null) return null;
+    const bytes = page.values.reduce((sum, { data }) => sum + data.length, 0);
+    return bytes > MAX_HEAD_BYTES ? null : page;
   }
 
   async #endOf(

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { Fence, RunError, RunKwargs } from "../model/run.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
+import type { CheckpointRequests } from "./checkpoint-frames.ts";
 import type { Method } from "./method.ts";
 
 /** One attempt at a run. */
@@ -15,6 +16,8 @@ export interface RunExecution {
   kwargs: RunKwargs;
   /** Run metadata, for `config.metadata`. */
   metadata: JsonObject;
+  /** The newest checkpoint of the root graph, so that the worker need not ask; null: it must. */
+  head: CheckpointRequests["checkpoint.read"]["result"] | null;
   /** An earlier attempt has applied the input: invoke with null from the newest checkpoint. */
   resume: boolean;
 }

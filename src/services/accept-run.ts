@@ -60,9 +60,9 @@ export async function createThreadRun(
 export async function createStatelessRun(
   deps: RunDeps,
   caller: Caller,
-  request: StatelessRunCreate,
-  { isStreamed = false } = {},
+  params: { request: StatelessRunCreate; isStreamed?: boolean },
 ): Promise<Run> {
+  const { request, isStreamed = false } = params;
   const assistant = await requireAssistant(deps, caller, request.assistant_id);
   const temporary = request.on_completion === "delete";
   return accept(deps, {

@@ -5,6 +5,7 @@ import type {
   CheckpointWrite,
 } from "../protocol/checkpoint-frames.ts";
 import { CheckpointWriteQueue } from "./checkpoint-write-queue.ts";
+import { LatestCheckpoint } from "./latest-checkpoint.ts";
 import type { ServerPeer } from "./context.ts";
 
 /** Where a saver's checkpoints are. */
@@ -14,8 +15,12 @@ export interface CheckpointPort {
     query: CheckpointQuery & { known?: string[] },
   ): Promise<CheckpointRequests["checkpoint.read"]["result"]>;
 
-  /** Rejects with LeaseLostError, or with IncompleteWriteError when the server misses a value that the record refers to. */
-  write(write: CheckpointWrite): Promise<void>;
+  /**
+   * Resolves when it is stored, or when the port has taken charge of it. Rejects
+   * with LeaseLostError. `whole` makes the same write with all its values, for
+   * when the server misses one that the record refers to.
+   */
+  write(write: CheckpointWrite, whole?: () => CheckpointWrite): Promise<void>;
 
   /** See `checkpoint.deltaHistory`. */
   deltaHistory(
@@ -34,24 +39,31 @@ export class LeaseLostError extends Error {
   }
 }
 
-/** Nothing was stored; the same write with all its values will be. */
-export class IncompleteWriteError extends Error {
-  override readonly name = "IncompleteWriteError";
-}
-
 export interface RunPortParams {
   fence: Fence;
-  /** A write waits for the disk; else it waits until it survives the death of the server. */
+  thread_id: string;
+  /** The newest checkpoint of the thread when the run was claimed; null when nobody has looked. */
+  head: CheckpointRequests["checkpoint.read"]["result"] | null;
+  /** A write waits for the disk, as durability `sync` asks; else `flushed` waits for all of them. */
   durable: boolean;
-  /** Called at each answer that says the lease is lost, before the write rejects. */
+  /** Called at each answer that says the lease is lost. */
   onLost: () => void;
 }
 
-/** Writes for a run. */
+export interface RunCheckpointPort extends CheckpointPort {
+  /** Resolves when all that was written is stored; rejects when some of it could not be. */
+  flushed(): Promise<void>;
+}
+
+/**
+ * Writes for a run. LangGraph waits for one checkpoint before it stores the
+ * next, so unless the run's durability is `sync` it is told at once that all is
+ * well, and the truth comes with `flushed`, before the run may end.
+ */
 export function runCheckpointPort(
   peer: ServerPeer,
-  { fence, durable, onLost }: RunPortParams,
-): CheckpointPort {
+  { fence, thread_id, head, durable, onLost }: RunPortParams,
+): RunCheckpointPort {
   const refuseLost = (answer: string) => {
     if (answer !== "lost") return;
     onLost();
@@ -61,21 +73,60 @@ export function runCheckpointPort(
     (writes) => peer.request("checkpoint.write", { fence, writes, durable }),
     { isAwaited: durable },
   );
-  return {
-    ...reading(peer),
-    write: async (write) => {
-      const answer = await queue.write(write);
-      refuseLost(answer);
-      if (answer === "incomplete")
-        throw new IncompleteWriteError(
-          "the server misses values of the checkpoint",
-        );
-    },
-    deleteThread: async (thread_id) =>
-      refuseLost(
-        await peer.request("checkpoint.deleteThread", { fence, thread_id }),
-      ),
+  const latest = new LatestCheckpoint(thread_id, head);
+  const { read, deltaHistory } = reading(peer);
+  const store: CheckpointPort["write"] = async (write, whole) => {
+    let answer = await queue.write(write);
+    if (answer === "incomplete" && whole !== undefined)
+      answer = await queue.write(whole());
+    refuseLost(answer);
+    if (answer === "incomplete")
+      throw new Error("the server misses values of a checkpoint");
   };
+  const pending = new PendingWrites();
+  return {
+    // A question to the server must not overtake what was written before it.
+    read: async (query) => {
+      const answer = latest.answer(query);
+      if (answer !== null) return answer;
+      await pending.settled();
+      return read(query);
+    },
+    deltaHistory: async (query) => {
+      await pending.settled();
+      return deltaHistory(query);
+    },
+    write: async (write, whole) => {
+      latest.add(write);
+      const stored = store(write, whole);
+      if (durable) return stored;
+      pending.add(stored);
+      if (queue.isFull) await pending.settled();
+    },
+    flushed: () => pending.settled(),
+    deleteThread: async (id) => {
+      await pending.settled();
+      latest.forget();
+      refuseLost(
+        await peer.request("checkpoint.deleteThread", { fence, thread_id: id }),
+      );
+    },
+  };
+}
+
+/** Writes whose answers nobody awaits one by one. */
+class PendingWrites {
+  #last: Promise<void> = Promise.resolve();
+
+  add(stored: Promise<void>): void {
+    this.#last = Promise.all([this.#last, stored]).then(() => {});
+    this.#last.catch(() => {}); // whoever asks for it hears of it
+  }
+
+  /** Rejects for good once one of them has failed: nothing after it may count. */
+  settled(): Promise<void> {
+    return this.#last;
+  }
 }
 
 /** For questions about a thread's state. */

@@ -29,6 +29,7 @@ export class CheckpointWriteQueue {
   readonly #send: SendWrites;
   readonly #pause: () => Promise<unknown>;
   #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   #isSending = false;
 
   /** With `isAwaited` somebody waits for each write, and nothing more comes before its answer. */
@@ -37,9 +38,15 @@ export class CheckpointWriteQueue {
     this.#pause = isAwaited ? () => Promise.resolve() : nextTurn;
   }
 
+  /** More than a batch waits: whoever writes should wait, too. */
+  get isFull(): boolean {
+    return this.#waitingBytes > MAX_BATCH_BYTES;
+  }
+
   write(write: CheckpointWrite): Promise<WriteAnswer> {
     const waiting = { write, ...deferred<WriteAnswer>() };
     this.#waiting.push(waiting);
+    this.#waitingBytes += sizeOf(write);
     if (!this.#isSending) void this.#sendAll();
     return waiting.promise;
   }
@@ -57,7 +64,12 @@ export class CheckpointWriteQueue {
       bytes += sizeOf(write);
       return bytes > MAX_BATCH_BYTES;
     });
-    return this.#waiting.splice(0, end === -1 ? Infinity : Math.max(end, 1));
+    const batch = this.#waiting.splice(
+      0,
+      end === -1 ? Infinity : Math.max(end, 1),
+    );
+    for (const { write } of batch) this.#waitingBytes -= sizeOf(write);
+    return batch;
   }
 
   /** When a batch is refused, one of it is to blame: each is sent alone, to hear its own answer. */

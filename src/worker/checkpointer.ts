@@ -18,14 +18,12 @@ import type { JsonObject } from "../lib/json.ts";
 import type {
   CheckpointQuery,
   CheckpointRecord,
+  CheckpointWrite,
   PendingWriteRecord,
   StoredCheckpoint,
   StoredValue,
 } from "../protocol/checkpoint-frames.ts";
-import {
-  IncompleteWriteError,
-  type CheckpointPort,
-} from "./checkpoint-port.ts";
+import type { CheckpointPort } from "./checkpoint-port.ts";
 import { CheckpointSerializer } from "./checkpoint-serializer.ts";
 import { decodeValue, dump, encodeChannels } from "./checkpoint-values.ts";
 import { KnownValues } from "./known-values.ts";
@@ -35,6 +33,7 @@ export {
   readOnlyCheckpointPort,
   runCheckpointPort,
   type CheckpointPort,
+  type RunCheckpointPort,
 } from "./checkpoint-port.ts";
 
 /** Checkpoints asked for at once by `list`; each request is one frame. */
@@ -208,16 +207,20 @@ export class SpoolCheckpointer extends BaseCheckpointSaver {
     values: ReadonlyMap<string, StoredValue>,
   ): Promise<void> {
     const known = this.#knownOf(record.thread_id);
-    let sent = [...values.values()].filter(({ hash }) => !known.isStored(hash));
-    try {
-      await this.#port.write({ kind: "put", record, values: sent });
-    } catch (cause) {
-      if (!(cause instanceof IncompleteWriteError)) throw cause;
+    const sent = [...values.values()].filter(
+      ({ hash }) => !known.isStored(hash),
+    );
+    const whole = (): CheckpointWrite => {
       known.forget();
-      sent = [...values.values()];
-      await this.#port.write({ kind: "put", record, values: sent });
-    }
+      return { kind: "put", record, values: [...values.values()] };
+    };
+    const stored = this.#port.write(
+      { kind: "put", record, values: sent },
+      whole,
+    );
+    // What comes after it arrives after it, and need not say the same again.
     known.remember(sent);
+    await stored;
   }
 
   async #read(query: CheckpointQuery): Promise<CheckpointTuple[]> {

@@ -18,7 +18,7 @@ export class KnownValues {
     return this.#hashes.has(hash);
   }
 
-  /** Of values that the server sent, or has acknowledged; of nothing else. */
+  /** Of values that the server sent, or that are on their way to it before whatever comes next. */
   remember(values: Iterable<StoredValue>): void {
     for (const value of values) {
       this.#hashes.delete(value.hash);

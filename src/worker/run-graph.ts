@@ -15,7 +15,7 @@ import type {
   RunRequests,
 } from "../protocol/run-frames.ts";
 import { bindGraph } from "./bind-graph.ts";
-import { runCheckpointPort } from "./checkpointer.ts";
+import { runCheckpointPort, type RunCheckpointPort } from "./checkpointer.ts";
 import type { WorkerContext } from "./context.ts";
 import { EventSender } from "./event-sender.ts";
 import type { CompiledGraph } from "./graph-exports.ts";
@@ -81,8 +81,13 @@ const attemptKey = (of: Fence) => `${of.run_id}/${of.attempt}`;
 async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
   let graph: CompiledGraph | null = null;
   try {
-    graph = await boundGraph(deps, attempt);
-    await produce(deps, attempt, graph);
+    const port = checkpointPort(deps, attempt);
+    graph = await boundGraph(deps, attempt, port);
+    try {
+      await produce(deps, attempt, graph);
+    } finally {
+      await port.flushed();
+    }
     if (attempt.lost) return { status: "lost" };
     return {
       status: "success",
@@ -93,9 +98,27 @@ async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
   }
 }
 
+function checkpointPort(
+  { context }: RunDeps,
+  attempt: Attempt,
+): RunCheckpointPort {
+  const { run } = attempt;
+  return runCheckpointPort(context.peer, {
+    fence: attemptOf(run),
+    thread_id: run.thread_id,
+    head: run.head,
+    durable: run.kwargs.durability === "sync",
+    onLost: () => {
+      attempt.lost = true;
+      attempt.abort.abort(new Error("the lease of this attempt is lost"));
+    },
+  });
+}
+
 async function boundGraph(
   deps: RunDeps,
   attempt: Attempt,
+  port: RunCheckpointPort,
 ): Promise<CompiledGraph> {
   const { run } = attempt;
   const graph = await buildGraph(deps.context.project, run.graph_id, {
@@ -103,19 +126,9 @@ async function boundGraph(
     context: run.kwargs.context,
     accessContext: "threads.create_run",
   });
-  const onLost = () => {
-    attempt.lost = true;
-    attempt.abort.abort(new Error("the lease of this attempt is lost"));
-  };
-  const { peer } = deps.context;
-  const port = runCheckpointPort(peer, {
-    fence: attemptOf(run),
-    durable: run.kwargs.durability === "sync",
-    onLost,
-  });
   return bindGraph(graph, {
     checkpointer: new RunCheckpointer(port),
-    store: new SpoolStore(peer),
+    store: new SpoolStore(deps.context.peer),
   });
 }
 

@@ -1,4 +1,3 @@
-import { compareWritesSortKeys } from "@langchain/langgraph-checkpoint";
 import { jsonContains, type JsonObject } from "../lib/json.ts";
 import { pageHashes } from "../lib/ref-page.ts";
 import type {
@@ -10,6 +9,7 @@ import type {
   StoredValue,
 } from "../protocol/checkpoint-frames.ts";
 import type { CheckpointPort } from "./checkpointer.ts";
+import { mergedWrites } from "./latest-checkpoint.ts";
 import { stagedDeltaHistory } from "./staged-delta-history.ts";
 
 /** What of LangGraph's writes is not stored yet, and everything that is. */
@@ -85,7 +85,10 @@ export class StagedWrites {
       return;
     }
     const key = keyOf(write);
-    this.#pending.set(key, merged(this.#pending.get(key) ?? [], write.writes));
+    this.#pending.set(
+      key,
+      mergedWrites(this.#pending.get(key) ?? [], write.writes),
+    );
   }
 
   /** Whether pending writes are staged for a checkpoint that is stored already. */
@@ -118,7 +121,7 @@ export class StagedWrites {
     const pending = this.#pending.get(keyOf(checkpoint.record));
     return pending === undefined
       ? checkpoint
-      : { ...checkpoint, writes: merged(checkpoint.writes, pending) };
+      : { ...checkpoint, writes: mergedWrites(checkpoint.writes, pending) };
   }
 }
 
@@ -129,23 +132,6 @@ function matches(record: CheckpointRecord, query: CheckpointQuery): boolean {
     (query.checkpoint_id ?? record.checkpoint_id) === record.checkpoint_id &&
     (query.before === undefined || record.checkpoint_id < query.before) &&
     (query.filter === undefined || jsonContains(record.metadata, query.filter))
-  );
-}
-
-/** As storage does it: a write stays as it was first made, but those with a negative index are replaced. */
-function merged(
-  stored: readonly PendingWriteRecord[],
-  added: readonly PendingWriteRecord[],
-): PendingWriteRecord[] {
-  const byKey = new Map(stored.map((write) => [writeKey(write), write]));
-  for (const write of added)
-    if (write.idx < 0 || !byKey.has(writeKey(write)))
-      byKey.set(writeKey(write), write);
-  return [...byKey.values()].sort((a, b) =>
-    compareWritesSortKeys(
-      [a.task_path, a.task_id, a.idx],
-      [b.task_path, b.task_id, b.idx],
-    ),
   );
 }
 
@@ -176,9 +162,6 @@ const keyOf = (at: {
   checkpoint_id: string;
 }): string =>
   JSON.stringify([at.thread_id, at.checkpoint_ns, at.checkpoint_id]);
-
-const writeKey = (write: PendingWriteRecord): string =>
-  JSON.stringify([write.task_id, write.idx]);
 
 /** Ids are UUIDs of version 6: their order is that of their making. */
 const newestFirst = (a: StoredCheckpoint, b: StoredCheckpoint): number =>

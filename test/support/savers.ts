@@ -39,9 +39,12 @@ export async function openSavers(driver?: SqliteDriver): Promise<TestSavers> {
     const port = portOf(peer, of);
     return new SpoolCheckpointer({
       ...port,
-      write: (write) => {
-        sent.push(write);
-        return port.write(write);
+      write: (write, whole) => {
+        const record = (one: CheckpointWrite) => {
+          sent.push(one);
+          return one;
+        };
+        return port.write(record(write), whole && (() => record(whole())));
       },
     });
   };

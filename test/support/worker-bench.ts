@@ -136,6 +136,7 @@ export class WorkerBench implements AsyncDisposable {
       assistant_id: uuid7(),
       graph_id,
       metadata: {},
+      head: null,
       resume: false,
       ...more,
       ...run,

@@ -99,13 +99,15 @@ export async function endRun(tx: Queryable, runId: string): Promise<void> {
 /** A port for a run, that refuses to lose its lease without saying so. */
 export const portOf = (
   peer: ServerPeer,
-  { run_id, attempt }: RunningRun,
+  { run_id, attempt, thread_id }: RunningRun,
   onLost: () => void = () => {
     throw new Error("lease lost");
   },
 ): CheckpointPort =>
   runCheckpointPort(peer, {
     fence: { run_id, attempt },
+    thread_id,
+    head: null,
     durable: true,
     onLost,
   });

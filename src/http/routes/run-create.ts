@@ -8,7 +8,7 @@ import {
   createThreadRun,
 } from "../../services/accept-run.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
-import type { MountRoutes } from "../deps.ts";
+import type { App, MountRoutes } from "../deps.ts";
 import { pathId } from "../query.ts";
 import { jsonBody, jsonResponse } from "../responses.ts";
 import {
@@ -84,62 +84,69 @@ const FROM_THE_START = { after: -1, modes: null };
 /** Every way to start a run: on a thread or on one of its own; in the background, streamed, or waited for. */
 export function runCreateRoutes(deps: RunDeps): MountRoutes {
   return (app) => {
-    app.openapi(createOnThread, async (c) => {
-      const request = c.req.valid("json");
-      const run = await createThreadRun(deps, c.get("caller"), {
-        ...c.req.valid("param"),
-        request,
-      });
-      setRunHeaders(c, run, { reconnect: null });
-      return c.json(run, 200);
-    });
-    app.openapi(streamOnThread, async (c) => {
-      const request = c.req.valid("json");
-      const run = await createThreadRun(deps, c.get("caller"), {
-        ...c.req.valid("param"),
-        request,
-        isStreamed: true,
-      });
-      setRunHeaders(c, run, { reconnect: "stream" });
-      return streamResponse(c, deps, run, {
-        ...FROM_THE_START,
-        onDisconnect: request.on_disconnect,
-      });
-    });
-    app.openapi(waitOnThread, async (c) => {
-      const request = c.req.valid("json");
-      const run = await createThreadRun(deps, c.get("caller"), {
-        ...c.req.valid("param"),
-        request,
-      });
-      setRunHeaders(c, run, { reconnect: "join" });
-      return waitResponse(c, deps, run, request.on_disconnect);
-    });
-    app.openapi(createStateless, async (c) => {
-      const run = await createStatelessRun(
-        deps,
-        c.get("caller"),
-        c.req.valid("json"),
-      );
-      setRunHeaders(c, run, { reconnect: null, stateless: true });
-      return c.json(run, 200);
-    });
-    app.openapi(streamStateless, async (c) => {
-      const request = c.req.valid("json");
-      const run = await createStatelessRun(deps, c.get("caller"), request, {
-        isStreamed: true,
-      });
-      setRunHeaders(c, run, { reconnect: "stream", stateless: true });
-      return streamResponse(c, deps, run, {
-        ...FROM_THE_START,
-        onDisconnect: request.on_disconnect,
-      });
-    });
-    app.openapi(waitStateless, async (c) => {
-      const request = c.req.valid("json");
-      const run = await createStatelessRun(deps, c.get("caller"), request);
-      setRunHeaders(c, run, { reconnect: "join", stateless: true });
-      return waitResponse(c, deps, run, request.on_disconnect);
-    });
+    mountOnThread(app, deps);
+    mountStateless(app, deps);
   };
+}
+
+function mountOnThread(app: App, deps: RunDeps): void {
+  app.openapi(createOnThread, async (c) => {
+    const request = c.req.valid("json");
+    const run = await createThreadRun(deps, c.get("caller"), {
+      ...c.req.valid("param"),
+      request,
+    });
+    setRunHeaders(c, run, { reconnect: null });
+    return c.json(run, 200);
+  });
+  app.openapi(streamOnThread, async (c) => {
+    const request = c.req.valid("json");
+    const run = await createThreadRun(deps, c.get("caller"), {
+      ...c.req.valid("param"),
+      request,
+      isStreamed: true,
+    });
+    setRunHeaders(c, run, { reconnect: "stream" });
+    return streamResponse(c, deps, run, {
+      ...FROM_THE_START,
+      onDisconnect: request.on_disconnect,
+    });
+  });
+  app.openapi(waitOnThread, async (c) => {
+    const request = c.req.valid("json");
+    const run = await createThreadRun(deps, c.get("caller"), {
+      ...c.req.valid("param"),
+      request,
+    });
+    setRunHeaders(c, run, { reconnect: "join" });
+    return waitResponse(c, deps, run, request.on_disconnect);
+  });
+}
+
+function mountStateless(app: App, deps: RunDeps): void {
+  app.openapi(createStateless, async (c) => {
+    const run = await createStatelessRun(deps, c.get("caller"), {
+      request: c.req.valid("json"),
+    });
+    setRunHeaders(c, run, { reconnect: null, stateless: true });
+    return c.json(run, 200);
+  });
+  app.openapi(streamStateless, async (c) => {
+    const request = c.req.valid("json");
+    const run = await createStatelessRun(deps, c.get("caller"), {
+      request,
+      isStreamed: true,
+    });
+    setRunHeaders(c, run, { reconnect: "stream", stateless: true });
+    return streamResponse(c, deps, run, {
+      ...FROM_THE_START,
+      onDisconnect: request.on_disconnect,
+    });
+  });
+  app.openapi(waitStateless, async (c) => {
+    const request = c.req.valid("json");
+    const run = await createStatelessRun(deps, c.get("caller"), { request });
+    setRunHeaders(c, run, { reconnect: "join", stateless: true });
+    return waitResponse(c, deps, run, request.on_disconnect);
+  });
 }
