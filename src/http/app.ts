@@ -27,7 +27,7 @@ export function createApp(deps: AppDeps): App {
     requestLog(deps.log),
     cors(deps.http.cors),
     caller(),
-    durable(deps.database),
+    durable(() => deps.database.durable()),
   );
   app.onError((error, c) => errorResponse(error, c, deps.log));
   for (const mount of [

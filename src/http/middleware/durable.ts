@@ -1,5 +1,4 @@
 import type { MiddlewareHandler } from "hono";
-import type { Database } from "../../storage/database.ts";
 import type { AppEnv } from "../deps.ts";
 
 /**
@@ -7,10 +6,10 @@ import type { AppEnv } from "../deps.ts";
  * the one place where the API acknowledges anything.
  */
 export function durable(
-  database: Pick<Database, "durable">,
+  written: () => Promise<void>,
 ): MiddlewareHandler<AppEnv> {
   return async (_, next) => {
     await next();
-    await database.durable();
+    await written();
   };
 }
