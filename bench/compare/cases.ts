@@ -22,29 +22,34 @@ interface Made {
   thread_id: string;
 }
 
-/** Supersteps that leave a chat of `turns` answers behind. */
-const supersteps = (turns: number) =>
-  Array.from({ length: turns }, (_, turn) => ({
+/** Supersteps that leave a conversation of as many messages behind. */
+const supersteps = (messages: number) =>
+  Array.from({ length: messages }, (_, index) => ({
     updates: [
       {
-        as_node: turn === 0 ? "__start__" : "answer",
-        values: { text: `turn ${turn}`, count: turn },
+        as_node: index % 2 === 0 ? "__start__" : "answer",
+        values: { messages: [message(index)] },
       },
     ],
   }));
+
+const message = (index: number) => ({
+  role: index % 2 === 0 ? "user" : "assistant",
+  content: `Message ${index}: ${"and so it went on ".repeat(8)}`,
+});
 
 /** Requests take turns on as many threads as this, so that none of them waits for another. */
 const THREADS = 64;
 
 async function makeThreads(
   api: Connections,
-  turns: number,
+  messages: number,
   count = THREADS,
 ): Promise<string[]> {
   const ids: string[] = [];
   const body = {
-    metadata: { graph_id: "one-node" },
-    ...(turns > 0 ? { supersteps: supersteps(turns) } : {}),
+    metadata: { graph_id: "chat" },
+    ...(messages > 0 ? { supersteps: supersteps(messages) } : {}),
   };
   while (ids.length < count)
     ids.push((await api.json<Made>(post("/threads", body))).thread_id);
@@ -73,7 +78,7 @@ const THREAD_CASES: Case[] = [
     target: 3,
     prepare: async () => () =>
       post("/threads", {
-        metadata: { graph_id: "one-node" },
+        metadata: { graph_id: "chat" },
         supersteps: supersteps(3),
       }),
   },
@@ -89,7 +94,7 @@ const THREAD_CASES: Case[] = [
     prepare: async (api) =>
       inTurn(await makeThreads(api, 1), (id, index) =>
         post(`/threads/${id}/state`, {
-          values: { text: `update ${index}` },
+          values: { messages: [message(index)] },
           as_node: "answer",
         }),
       ),

@@ -44,8 +44,6 @@ export async function listen({
   const server = createAdaptorServer({
     fetch: async (request, env) =>
       (app ?? (await served.promise)).fetch(request, env),
-    // Graphs and users' code use the globals; they stay Node's own.
-    overrideGlobalObjects: false,
     serverOptions: {
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: HEADERS_MS,

@@ -27,8 +27,30 @@ export function createLogger(settings: LogSettings): Logger {
     base: null,
     redact: REDACTED,
   };
-  if (settings.json) return pino(options);
+  const out = new TurnWriter(process.stdout);
   const write = (line: string) =>
-    void process.stdout.write(logText(line, settings.color));
+    out.write(settings.json ? line : logText(line, settings.color));
   return pino(options, { write });
+}
+
+/** What is logged in one turn of the event loop goes out with one system call, and nothing is lost at the exit. */
+class TurnWriter {
+  readonly #stream: NodeJS.WriteStream;
+  #text = "";
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+    process.on("exit", () => this.#flush());
+  }
+
+  write(line: string): void {
+    if (this.#text === "") setImmediate(() => this.#flush());
+    this.#text += line;
+  }
+
+  #flush(): void {
+    const text = this.#text;
+    this.#text = "";
+    if (text !== "") this.#stream.write(text);
+  }
 }
