@@ -9,23 +9,15 @@ export interface ThreadHead {
   writes: string;
 }
 
-interface HeadRow {
+interface PendingRow {
   checkpoint_id: string;
-  writes: number;
+  task_id: string;
+  idx: number;
   bytes: number;
-  task_id: string | null;
-  idx: number | null;
   data: Uint8Array | null;
 }
 
-/**
- * The newest checkpoint of the namespace, or the one that is named; null when
- * there is none.
- *
- * A write is stored once and then stays, so number and size tell whether there
- * are others. Interrupts, resume values and errors are the exception: they
- * have negative indices and are replaced in place, so their content counts.
- */
+/** The newest checkpoint of the namespace, or the one that is named; null when there is none. */
 export async function readHead(
   db: Queryable,
   at: {
@@ -34,43 +26,70 @@ export async function readHead(
     checkpoint_id?: string | undefined;
   },
 ): Promise<ThreadHead | null> {
-  const exact =
-    at.checkpoint_id === undefined
-      ? EMPTY
-      : sql`and checkpoint_id = ${at.checkpoint_id}`;
-  const ofHead = sql`
-    from checkpoint_writes
-    where thread_id = head.thread_id
-      and checkpoint_ns = head.checkpoint_ns
-      and checkpoint_id = head.checkpoint_id`;
-  const rows = await db.query<HeadRow>(sql`
-    select
-      head.checkpoint_id as checkpoint_id,
-      (select count(*) ${ofHead}) as writes,
-      (select coalesce(sum(length(data)), 0) ${ofHead}) as bytes,
-      w.task_id as task_id,
-      w.idx as idx,
-      w.data as data
-    from (
-      select thread_id, checkpoint_ns, checkpoint_id from checkpoints
-      where thread_id = ${at.thread_id} and checkpoint_ns = ${at.checkpoint_ns} ${exact}
-      order by checkpoint_id desc limit 1
-    ) head
-    left join checkpoint_writes w
-      on w.thread_id = head.thread_id
-      and w.checkpoint_ns = head.checkpoint_ns
-      and w.checkpoint_id = head.checkpoint_id
-      and w.idx < 0
-    order by w.task_id, w.idx`);
-  const [row] = rows;
-  return row === undefined
-    ? null
-    : { checkpoint_id: row.checkpoint_id, writes: digest(row, rows) };
+  const [head] = await listHeads(db, { ...at, limit: 1 });
+  return head ?? null;
 }
 
-function digest({ writes, bytes }: HeadRow, rows: readonly HeadRow[]): string {
-  const count = `${writes}/${bytes}`;
-  const replaceable = rows.filter((row) => row.data !== null);
+/**
+ * The newest checkpoints of the namespace, those before `before` when it is
+ * given, newest first.
+ *
+ * A write is stored once and then stays, so number and size tell whether there
+ * are others. Interrupts, resume values and errors are the exception: they
+ * have negative indices and are replaced in place, so their content counts.
+ */
+export async function listHeads(
+  db: Queryable,
+  at: {
+    thread_id: string;
+    checkpoint_ns: string;
+    checkpoint_id?: string | undefined;
+    before?: string | undefined;
+    limit: number;
+  },
+): Promise<ThreadHead[]> {
+  const { thread_id, checkpoint_ns, checkpoint_id, before } = at;
+  const exact =
+    checkpoint_id === undefined
+      ? EMPTY
+      : sql`and checkpoint_id = ${checkpoint_id}`;
+  const older =
+    before === undefined ? EMPTY : sql`and checkpoint_id < ${before}`;
+  const heads = sql`
+    select checkpoint_id from checkpoints
+    where thread_id = ${thread_id} and checkpoint_ns = ${checkpoint_ns} ${exact} ${older}
+    order by checkpoint_id desc limit ${at.limit}`;
+  const rows = await db.query<
+    PendingRow | { checkpoint_id: string; task_id: null }
+  >(sql`
+    select
+      head.checkpoint_id as checkpoint_id,
+      w.task_id as task_id,
+      w.idx as idx,
+      length(w.data) as bytes,
+      case when w.idx < 0 then w.data end as data
+    from (${heads}) head
+    left join checkpoint_writes w
+      on w.thread_id = ${thread_id}
+      and w.checkpoint_ns = ${checkpoint_ns}
+      and w.checkpoint_id = head.checkpoint_id
+    order by head.checkpoint_id desc, w.task_id, w.idx`);
+  const pending = new Map<string, PendingRow[]>();
+  for (const row of rows) {
+    const writes = pending.get(row.checkpoint_id) ?? [];
+    pending.set(row.checkpoint_id, writes);
+    if (row.task_id !== null) writes.push(row);
+  }
+  return [...pending].map(([id, writes]) => ({
+    checkpoint_id: id,
+    writes: digest(writes),
+  }));
+}
+
+function digest(writes: readonly PendingRow[]): string {
+  const bytes = writes.reduce((sum, write) => sum + write.bytes, 0);
+  const count = `${writes.length}/${bytes}`;
+  const replaceable = writes.filter((write) => write.data !== null);
   if (replaceable.length === 0) return count;
   const hash = createHash("sha256");
   for (const { task_id, idx, data } of replaceable)

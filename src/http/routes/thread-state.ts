@@ -166,7 +166,7 @@ export function threadStateRoutes(
     app.openapi(getStates, async (c) => {
       const { thread_id } = c.req.valid("param");
       const question = { thread_id, ...c.req.valid("query") };
-      const states = await getHistory(deps, c.get("caller"), question);
+      const states = await getHistory(stateDeps, c.get("caller"), question);
       return c.json(states as never, 200);
     });
 
@@ -174,7 +174,7 @@ export function threadStateRoutes(
       const { thread_id } = c.req.valid("param");
       const { select, ...asked } = c.req.valid("json");
       const question = { thread_id, ...asked };
-      const states = await getHistory(deps, c.get("caller"), question);
+      const states = await getHistory(stateDeps, c.get("caller"), question);
       return c.json(
         states.map((one) => selectState(one, select)) as never,
         200,
