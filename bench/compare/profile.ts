@@ -114,7 +114,7 @@ async function measureWhileBlocked(server: Running): Promise<Latencies> {
   await connections.json(start(busy, "wait", "one-node", RUN_INPUT));
   await connections.json(start(busy, "", "blocks", { count: BLOCK_MS }));
   await sleep(300);
-  return load(
+  return await load(
     connections,
     () => ({ method: "GET", path: `/threads/${read}` }),
     {

@@ -18,7 +18,7 @@ interface Entry extends StateVersion {
 const MAX_SIZE = 16 * 1024 * 1024;
 
 /** One state must not push out all others. */
-const MAX_STATE_SIZE = MAX_SIZE / 8;
+const MAX_STATE_SIZE = MAX_SIZE / 4;
 
 /** States as workers computed them; the ones that were not asked for longest go first. */
 export class StateCache {
