@@ -57,7 +57,7 @@ export const INVARIANTS: Record<string, string> = {
   // Checkpoints of a copy belong to no run: it may have been made before the first run of the thread had ended.
   "a thread shows no values, and its runs have ended": `
     select thread_id from threads
-    where "values" is null and status <> 'busy' and exists (
+    where "values" is null and not values_paged and status <> 'busy' and exists (
       select 1 from checkpoints
       where checkpoints.thread_id = threads.thread_id and run_id is not null)`,
 
@@ -82,7 +82,8 @@ export const INVARIANTS: Record<string, string> = {
 
   "the events of an attempt do not begin at its beginning": `
     select run_id, attempt, events from event_segments as segment
-    where events not like 'metadata' || char(9) || '%'
+    where run_id in (select run_id from runs where keeps_events)
+      and events not like 'metadata' || char(9) || '%'
       and not exists (
         select 1 from event_segments
         where run_id = segment.run_id and attempt = segment.attempt

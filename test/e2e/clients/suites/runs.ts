@@ -42,7 +42,7 @@ export function runSuite(driven: Driven): void {
       expect(await ids()).toEqual([second.run_id, run_id]);
       expect(await ids({ limit: 1 })).toEqual([second.run_id]);
       expect(await ids({ limit: 1, offset: 1 })).toEqual([run_id]);
-      expect(await ids({ status: "success" as never })).toEqual([]);
+      expect(await ids({ status: "timeout" as never })).toEqual([]);
       const select = ["run_id", "status"] as never;
       expect(await runs.list(thread_id, { select, offset: 1 })).toEqual([
         { run_id, status: "pending" },
