@@ -74,7 +74,7 @@ export async function* streamRun(
 ): AsyncGenerator<RunEvent> {
   const { database } = deps;
   const { thread_id, run_id } = run;
-  const after = params.after ?? (await lastEventSeq(database, thread_id));
+  const after = params.after ?? (await newestSeq(deps, thread_id));
   let hasEnd = false;
   const hasEnded = async () => (await getRunEnd(database, run_id)) !== null;
   for await (const event of follow(deps, {
@@ -91,6 +91,13 @@ export async function* streamRun(
   }
   if (!hasEnd && !params.signal.aborted) yield* syntheticEnd(deps, run);
 }
+
+/** Of what is stored, and of what is still in memory. */
+const newestSeq = async (
+  { database, events }: Pick<RunDeps, "database" | "events">,
+  threadId: string,
+): Promise<number> =>
+  Math.max(await lastEventSeq(database, threadId), events.lastSeq(threadId));
 
 /** A run that was cancelled before it started, or whose stream is past its retention, ends all the same. */
 async function* syntheticEnd(

@@ -51,7 +51,7 @@ describe("the cache of states", () => {
   it("does not keep a state that would push out the others", () => {
     const cache = new StateCache();
     cache.set("small", version, EMPTY_STATE);
-    cache.set("huge", version, stateOf(3 * 1024 * 1024));
+    cache.set("huge", version, stateOf(5 * 1024 * 1024));
     expect(cache.get("huge", version)).toBeNull();
     expect(cache.get("small", version)).toBe(EMPTY_STATE);
   });

@@ -172,6 +172,14 @@ export class EventLog {
     };
   }
 
+  /** The last number that the thread's events have got from a run that is open; -1 when none is. */
+  lastSeq(threadId: string): number {
+    const open = [...this.#runs.values()].filter(
+      ({ key }) => key.thread_id === threadId,
+    );
+    return Math.max(-1, ...open.map(({ nextSeq }) => nextSeq - 1));
+  }
+
   /** Stored events after a cursor; see `follow` for the whole of a stream. */
   list(params: Parameters<typeof listEvents>[1]): Promise<RunEvent[]> {
     return listEvents(this.#database, params);

@@ -86,7 +86,6 @@ test("what a later version brings says so, and is neither missing nor broken", a
     ["GET", `/threads/${NOBODY}/stream`],
     ["POST", `/threads/${NOBODY}/commands`],
     ["POST", "/runs/batch"],
-    ["PUT", "/store/items"],
     ["POST", "/mcp"],
     ["GET", "/metrics"],
   ];
