@@ -46,6 +46,8 @@ export interface RunPortParams {
   head: CheckpointRequests["checkpoint.read"]["result"] | null;
   /** A write waits for the disk, as durability `sync` asks; else `flushed` waits for all of them. */
   durable: boolean;
+  /** What the step has streamed goes first: once its checkpoint is stored it is not done again, and would not be streamed again. */
+  beforeWrite: () => void;
   /** Called at each answer that says the lease is lost. */
   onLost: () => void;
 }
@@ -62,17 +64,17 @@ export interface RunCheckpointPort extends CheckpointPort {
  */
 export function runCheckpointPort(
   peer: ServerPeer,
-  { fence, thread_id, head, durable, onLost }: RunPortParams,
+  { fence, thread_id, head, durable, beforeWrite, onLost }: RunPortParams,
 ): RunCheckpointPort {
   const refuseLost = (answer: string) => {
     if (answer !== "lost") return;
     onLost();
     throw new LeaseLostError(fence);
   };
-  const queue = new CheckpointWriteQueue(
-    (writes) => peer.request("checkpoint.write", { fence, writes, durable }),
-    { isAwaited: durable },
-  );
+  const queue = new CheckpointWriteQueue((writes) => {
+    beforeWrite();
+    return peer.request("checkpoint.write", { fence, writes, durable });
+  });
   const latest = new LatestCheckpoint(thread_id, head);
   const { read, deltaHistory } = reading(peer);
   const store: CheckpointPort["write"] = async (write, whole) => {

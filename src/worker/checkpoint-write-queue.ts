@@ -27,15 +27,12 @@ interface Waiting extends Deferred<WriteAnswer> {
  */
 export class CheckpointWriteQueue {
   readonly #send: SendWrites;
-  readonly #pause: () => Promise<unknown>;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #isSending = false;
 
-  /** With `isAwaited` somebody waits for each write, and nothing more comes before its answer. */
-  constructor(send: SendWrites, { isAwaited }: { isAwaited: boolean }) {
+  constructor(send: SendWrites) {
     this.#send = send;
-    this.#pause = isAwaited ? () => Promise.resolve() : nextTurn;
   }
 
   /** More than a batch waits: whoever writes should wait, too. */
@@ -53,7 +50,7 @@ export class CheckpointWriteQueue {
 
   async #sendAll(): Promise<void> {
     this.#isSending = true;
-    await this.#pause(); // what the same step still brings goes along
+    await nextTurn(); // what the same step still brings goes along
     while (this.#waiting.length > 0) await this.#sendBatch(this.#nextBatch());
     this.#isSending = false;
   }

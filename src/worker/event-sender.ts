@@ -32,6 +32,11 @@ export class EventSender {
     this.#throwFailure();
   }
 
+  /** Sends what is waiting now, ahead of whatever goes into the pipe next. */
+  flush(): void {
+    if (this.#unsent.length > 0) void this.#sendBatch();
+  }
+
   /** Resolves when everything is on its way. */
   async drain(): Promise<void> {
     await this.#sending;
@@ -41,17 +46,19 @@ export class EventSender {
   /** Never rejects: it is often nobody's turn to wait for it. */
   async #sendAll(): Promise<void> {
     await nextTurn();
-    while (this.#unsent.length > 0) {
-      const events = this.#unsent;
-      this.#unsent = [];
-      this.#unsentChars = 0;
-      try {
-        await this.#peer.notify("run.events", { ...this.#attempt, events });
-      } catch (cause) {
-        this.#failure = cause;
-      }
-    }
+    while (this.#unsent.length > 0) await this.#sendBatch();
     this.#sending = null;
+  }
+
+  async #sendBatch(): Promise<void> {
+    const events = this.#unsent;
+    this.#unsent = [];
+    this.#unsentChars = 0;
+    try {
+      await this.#peer.notify("run.events", { ...this.#attempt, events });
+    } catch (cause) {
+      this.#failure = cause;
+    }
   }
 
   #throwFailure(): void {

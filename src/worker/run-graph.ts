@@ -81,10 +81,11 @@ const attemptKey = (of: Fence) => `${of.run_id}/${of.attempt}`;
 async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
   let graph: CompiledGraph | null = null;
   try {
-    const port = checkpointPort(deps, attempt);
+    const sender = new EventSender(deps.context.peer, attemptOf(attempt.run));
+    const port = checkpointPort(deps, attempt, sender);
     graph = await boundGraph(deps, attempt, port);
     try {
-      await produce(deps, attempt, graph);
+      await produce(attempt, graph, sender);
     } finally {
       await port.flushed();
     }
@@ -101,6 +102,7 @@ async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
 function checkpointPort(
   { context }: RunDeps,
   attempt: Attempt,
+  sender: EventSender,
 ): RunCheckpointPort {
   const { run } = attempt;
   return runCheckpointPort(context.peer, {
@@ -108,6 +110,7 @@ function checkpointPort(
     thread_id: run.thread_id,
     head: run.head,
     durable: run.kwargs.durability === "sync",
+    beforeWrite: () => sender.flush(),
     onLost: () => {
       attempt.lost = true;
       attempt.abort.abort(new Error("the lease of this attempt is lost"));
@@ -134,14 +137,13 @@ async function boundGraph(
 
 /** Runs the graph and sends the frames that were asked for. */
 async function produce(
-  deps: RunDeps,
   attempt: Attempt,
   graph: CompiledGraph,
+  sender: EventSender,
 ): Promise<void> {
   const { run, abort } = attempt;
   const { stream_mode: modes, subgraphs } = run.kwargs;
   if (run.resume && (await stoppedAtBreakpoint(graph, run))) return;
-  const sender = new EventSender(deps.context.peer, attemptOf(run));
   const frames = new StreamFrames(modes);
   const call = runCall(run, abort.signal);
   if (call.input instanceof Command) requireDestinations(graph, call.input);

@@ -15,6 +15,12 @@ export interface ExpectedThread {
   log: string[];
   /** Beginnings of this may follow: what runs had still to write when the thread was copied, or its deletion was not answered. */
   loose: string[];
+  /**
+   * How much of `log`, from where, was in the state of a busy copy when it was
+   * first read. LangGraph shows what a task has written before its step is
+   * done, and drops it when a run with a new input starts from there.
+   */
+  unsure: { from: number; count: number };
   /** Accepted, and not known to have ended; what they write follows. */
   pending: ExpectedRun[];
   runs: ExpectedRun[];
@@ -72,7 +78,10 @@ export class LedgerModel {
     if (entry.says === "finished") return this.#finish(entry.op, line);
     if (entry.says === "settled") {
       const thread = this.#thread(entry.thread);
-      Object.assign(thread, { log: entry.log, loose: [], line });
+      const from = thread.log.length;
+      const count = thread.wasCopiedBusy ? entry.log.length - from : 0;
+      const unsure = { from, count };
+      Object.assign(thread, { log: entry.log, loose: [], unsure, line });
       return;
     }
     const asked = this.open.get(entry.op);
@@ -152,12 +161,13 @@ export class LedgerModel {
   #add(
     thread: Omit<
       ExpectedThread,
-      "loose" | "pending" | "runs" | "wasCopiedBusy" | "isStopped"
+      "loose" | "unsure" | "pending" | "runs" | "wasCopiedBusy" | "isStopped"
     > &
       Partial<ExpectedThread>,
   ): void {
     this.threads.set(thread.thread_id, {
       loose: [],
+      unsure: { from: 0, count: 0 },
       pending: [],
       runs: [],
       wasCopiedBusy: false,
@@ -204,12 +214,31 @@ export const wholeLog = (thread: ExpectedThread): string[] => [
   ...entriesOf(thread.pending),
 ];
 
-/** Whether the thread may have this log now. */
-export function mayHave(thread: ExpectedThread, log: readonly string[]) {
+/** The same, and without what is unsure. */
+export const wholeLogs = (thread: ExpectedThread): [string[], string[]] => {
   const whole = wholeLog(thread);
+  const { from, count } = thread.unsure;
+  return [whole, whole.toSpliced(from, count)];
+};
+
+/** Whether the thread may have this log now. */
+export function mayHave(
+  thread: ExpectedThread,
+  log: readonly string[],
+): boolean {
+  const [whole, without] = wholeLogs(thread);
+  const least = thread.log.length;
   return (
-    log.length >= thread.log.length &&
-    log.length <= whole.length &&
-    log.every((entry, index) => entry === whole[index])
+    isBeginning(log, whole, least) ||
+    isBeginning(log, without, least - thread.unsure.count)
   );
 }
+
+const isBeginning = (
+  log: readonly string[],
+  whole: readonly string[],
+  least: number,
+): boolean =>
+  log.length >= least &&
+  log.length <= whole.length &&
+  log.every((entry, index) => entry === whole[index]);

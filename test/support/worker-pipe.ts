@@ -109,5 +109,6 @@ export const portOf = (
     thread_id,
     head: null,
     durable: true,
+    beforeWrite: () => {},
     onLost,
   });
