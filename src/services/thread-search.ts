@@ -8,6 +8,7 @@ import type {
   ThreadSearch,
 } from "../model/thread-search.ts";
 import type { Thread } from "../model/thread.ts";
+import { weighFilters } from "../storage/thread-filters.ts";
 import {
   countThreads as countRows,
   LARGE_COLUMNS,
@@ -31,13 +32,14 @@ export async function searchThreads(
   input: ThreadSearch,
 ): Promise<Page<ThreadRow>> {
   const page = { ...input, columns: columnsOf(input) };
-  const found = await searchRows(database, page, caller.access);
+  const filters = await weighFilters(database, input, caller.access);
+  const found = await searchRows(database, page, filters);
   const { limit, offset } = input;
-  // The last page tells the total by itself; counting would read every row once more.
+  // The last page tells the total by itself.
   const isLast = found.length < limit && (found.length > 0 || offset === 0);
   const total = isLast
     ? offset + found.length
-    : await countRows(database, input, caller.access);
+    : await countRows(database, filters);
   const extracted = await extractAll({ database }, caller, input, found);
   const rows = found.map((thread, index) => ({
     ...selected(thread, input.select),
@@ -46,12 +48,13 @@ export async function searchThreads(
   return pageOf<ThreadRow>(rows, { offset, total });
 }
 
-export function countThreads(
+export async function countThreads(
   { database }: Deps,
   caller: Caller,
   input: ThreadCount,
 ): Promise<number> {
-  return countRows(database, input, caller.access);
+  const filters = await weighFilters(database, input, caller.access);
+  return countRows(database, filters);
 }
 
 /** Values can be megabytes: for an extract alone they are read later, some threads at a time. */

@@ -34,6 +34,9 @@ export interface Dialect {
   /** `column` with the members of `patch` laid over it, one level deep. */
   jsonMerge(column: Sql, patch: unknown): Sql;
 
+  /** `column`, where an index on it would lead a planner without statistics astray. */
+  unindexed(column: Sql): Sql;
+
   /** Whether `column` is one of `values`. The text does not vary with their number. */
   isMember(column: Sql, values: readonly string[]): Sql;
 

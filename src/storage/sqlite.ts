@@ -5,6 +5,7 @@ import { decodeRow } from "./columns.ts";
 import type { Database, Queryable } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
 import { leastLength, LONG_NEEDLE, needleReader } from "./json-needle.ts";
+import { entriesReader } from "./metadata-entries.ts";
 import { LogSync } from "./sqlite-sync.ts";
 import { EMPTY, json, JsonParameter, raw, sql, type Sql } from "./sql.ts";
 import {
@@ -51,6 +52,7 @@ const SQLITE: Dialect = {
   },
   jsonString: (column) => sql`json_quote(${column})`,
   jsonMerge: (column, patch) => sql`json_merge(${column}, ${json(patch)})`,
+  unindexed: (column) => sql`+${column}`,
   isMember: (column, values) =>
     sql`${column} in (select value from json_each(${json(values)}))`,
   containsText: (column, text) =>
@@ -234,6 +236,12 @@ class Connection implements Queryable {
       { deterministic: true },
       (column: string, patch: string) =>
         JSON.stringify(merged(JSON.parse(column), JSON.parse(patch))),
+    );
+    // For the triggers that keep the index of the metadata.
+    connection.function(
+      "metadata_entries",
+      { deterministic: true },
+      entriesReader(),
     );
   }
 

@@ -37,6 +37,75 @@ create index threads_by_updated on threads (updated_at, thread_id) where not tem
 create index threads_by_created on threads (created_at, thread_id) where not temporary;
 create index threads_by_state_updated on threads (state_updated_at, thread_id) where not temporary;
 create index threads_by_status on threads (status, thread_id) where not temporary;
+-- Every entry of the metadata of threads that is a scalar and short, as storage/metadata-entries.ts writes it, and how
+-- many threads have it. All of this leaves temporary threads out, and is kept by the triggers below whoever writes.
+create table thread_metadata_entries (
+  entry_id integer primary key,
+  entry text not null unique,                  -- "team":"blue"
+  total integer not null
+) strict;
+create table thread_metadata (
+  entry_id integer not null,
+  thread_id text not null,
+  primary key (entry_id, thread_id)
+) strict, without rowid;
+create table thread_status_totals (
+  status text primary key,
+  total integer not null default 0
+) strict, without rowid;
+insert into thread_status_totals (status) values ('idle'), ('busy'), ('interrupted'), ('error');
+
+-- metadata_entries(a, b) is a JSON array of the entries of a that b does not have.
+create trigger threads_inserted after insert on threads when not new.temporary begin
+  update thread_status_totals set total = total + 1 where status = new.status;
+  insert into thread_metadata_entries (entry, total)
+    select value, 1 from json_each(metadata_entries(new.metadata, '{}')) where true
+    on conflict (entry) do update set total = total + 1;
+  insert into thread_metadata (entry_id, thread_id)
+    select entry_id, new.thread_id
+    from json_each(metadata_entries(new.metadata, '{}')) cross join thread_metadata_entries on entry = value;
+end;
+
+create trigger threads_deleted after delete on threads when not old.temporary begin
+  update thread_status_totals set total = total - 1 where status = old.status;
+  delete from thread_metadata
+    where thread_id = old.thread_id and entry_id in (
+      select entry_id
+      from json_each(metadata_entries(old.metadata, '{}')) cross join thread_metadata_entries on entry = value);
+  update thread_metadata_entries set total = total - 1
+    where entry in (select value from json_each(metadata_entries(old.metadata, '{}')));
+  delete from thread_metadata_entries
+    where total = 0 and entry in (select value from json_each(metadata_entries(old.metadata, '{}')));
+end;
+
+create trigger threads_moved after update of status on threads
+when not old.temporary and old.status <> new.status begin
+  update thread_status_totals set total = total - 1 where status = old.status;
+  update thread_status_totals set total = total + 1 where status = new.status;
+end;
+
+create trigger threads_gained after update of metadata on threads
+when not old.temporary and old.metadata <> new.metadata and metadata_entries(new.metadata, old.metadata) <> '[]' begin
+  insert into thread_metadata_entries (entry, total)
+    select value, 1 from json_each(metadata_entries(new.metadata, old.metadata)) where true
+    on conflict (entry) do update set total = total + 1;
+  insert into thread_metadata (entry_id, thread_id)
+    select entry_id, new.thread_id
+    from json_each(metadata_entries(new.metadata, old.metadata)) cross join thread_metadata_entries on entry = value;
+end;
+
+create trigger threads_lost after update of metadata on threads
+when not old.temporary and old.metadata <> new.metadata and metadata_entries(old.metadata, new.metadata) <> '[]' begin
+  delete from thread_metadata
+    where thread_id = old.thread_id and entry_id in (
+      select entry_id
+      from json_each(metadata_entries(old.metadata, new.metadata)) cross join thread_metadata_entries on entry = value);
+  update thread_metadata_entries set total = total - 1
+    where entry in (select value from json_each(metadata_entries(old.metadata, new.metadata)));
+  delete from thread_metadata_entries
+    where total = 0 and entry in (select value from json_each(metadata_entries(old.metadata, new.metadata)));
+end;
+
 -- For the sweep of what stateless runs leave behind.
 create index threads_temporary on threads (updated_at) where temporary = 1;
 create index threads_by_expiry on threads (expires_at) where expires_at is not null;

@@ -1,0 +1,230 @@
+import type { JsonObject } from "../lib/json.ts";
+import { accessPattern, type AccessFilter } from "../model/access.ts";
+import { THREAD_STATUSES, type ThreadStatus } from "../model/thread.ts";
+import type { Queryable } from "./database.ts";
+import type { Dialect } from "./dialect.ts";
+import { metadataEntries } from "./metadata-entries.ts";
+import { and, json, raw, sql, type Sql } from "./sql.ts";
+import { valuesOf } from "./thread-values.ts";
+
+/*
+ * What a search asks for, and by which index it is answered. Triggers keep
+ * which threads have which short scalar entry of metadata, and how many have
+ * each entry and each status; so it is known beforehand how much a filter
+ * lets through. These numbers choose the way, and are the total where one
+ * of them is all that is asked for. What a statement finds never depends on
+ * them.
+ */
+
+export interface ThreadFilters {
+  /** Empty: any. */
+  ids?: readonly string[];
+  metadata?: JsonObject | undefined;
+  /** Threads without values never match, not even `{}`. */
+  values?: JsonObject | undefined;
+  status?: ThreadStatus | undefined;
+}
+
+/** By which index a statement comes to its threads. */
+export type Path = "order" | "ids" | "status" | { entry: string };
+
+/** The text of a statement varies with the number of entries that it looks up; what is above this is compared row by row. */
+const MAX_ENTRIES = 4;
+
+interface Conditions {
+  ids: readonly string[];
+  statuses: readonly ThreadStatus[];
+  /** Entries of metadata, from the rarest on. */
+  entries: readonly string[];
+  /** What the metadata must contain besides. */
+  needles: readonly JsonObject[];
+  values: JsonObject | undefined;
+  /** The way to the fewest threads, and how many it leads to at most. */
+  narrowest: { path: Path; total: number };
+}
+
+export interface WeighedFilters extends Conditions {
+  access: AccessFilter;
+  /** No thread can match. */
+  isImpossible: boolean;
+  /** How many match, where that is known. */
+  total: number | null;
+  /** Nothing is asked for but entries. */
+  isEntriesOnly: boolean;
+  /** Where fewer threads are counted so: the total is `of` less what matches these. */
+  complement: { of: number; filters: Conditions } | null;
+  /** How many threads there are. */
+  all: number;
+  /** Which part of them may match, as far as that is known. */
+  share: number;
+}
+
+/** Looks up how many threads have what is asked for. */
+export async function weighFilters(
+  db: Queryable,
+  { ids = [], metadata = {}, values, status }: ThreadFilters,
+  access: AccessFilter,
+): Promise<WeighedFilters> {
+  const documents = [metadata, access === null ? {} : accessPattern(access)];
+  const known = documents.map((document) =>
+    metadataEntries(json(document).toText()),
+  );
+  const totals = await readTotals(db, [...new Set(known.flat())]);
+  const entries = totals.entries.slice(0, MAX_ENTRIES);
+  const indexed = new Set(entries.map(([entry]) => entry));
+  const needles = documents.filter((document, index) => {
+    const answered = known[index]?.filter((entry) => indexed.has(entry)) ?? [];
+    return answered.length < Object.keys(document).length;
+  });
+  const all = sum(totals.statuses.values());
+  const ofStatus = status === undefined ? all : totals.of(status);
+  const paths: Conditions["narrowest"][] = [
+    ...entries.map(([entry, total]) => ({ path: { entry }, total })),
+    ...(status === undefined
+      ? []
+      : [{ path: "status" as const, total: ofStatus }]),
+  ];
+  const conditions: Conditions = {
+    ids,
+    statuses: status === undefined ? [] : [status],
+    entries: [...indexed],
+    needles,
+    values,
+    narrowest:
+      ids.length > 0 ? { path: "ids", total: ids.length } : narrowest(paths),
+  };
+  const isIndexed =
+    ids.length === 0 && needles.length === 0 && values === undefined;
+  const ofEntry = entries[0]?.[1] ?? all;
+  return {
+    ...conditions,
+    access,
+    isImpossible: paths.some(({ total }) => total === 0),
+    total: !isIndexed
+      ? null
+      : entries.length === 0
+        ? ofStatus
+        : entries.length === 1 && status === undefined
+          ? ofEntry
+          : null,
+    isEntriesOnly: isIndexed && status === undefined && entries.length > 0,
+    complement:
+      isIndexed && entries.length === 1 && status !== undefined
+        ? complementOf(conditions, { ofEntry, others: all - ofStatus })
+        : null,
+    all,
+    share: paths.reduce((part, { total }) => (part * total) / all, 1),
+  };
+}
+
+const sum = (numbers: Iterable<number>) =>
+  [...numbers].reduce((total, one) => total + one, 0);
+
+const narrowest = (
+  paths: readonly Conditions["narrowest"][],
+): Conditions["narrowest"] =>
+  paths.reduce((best, one) => (one.total < best.total ? one : best), {
+    path: "order",
+    total: Infinity,
+  });
+
+/** Nearly all threads are idle: those that are not are quicker counted. */
+function complementOf(
+  conditions: Conditions,
+  { ofEntry, others }: { ofEntry: number; others: number },
+): WeighedFilters["complement"] {
+  if (others >= conditions.narrowest.total) return null;
+  const statuses = THREAD_STATUSES.filter(
+    (status) => !conditions.statuses.includes(status),
+  );
+  return {
+    of: ofEntry,
+    filters: {
+      ...conditions,
+      statuses,
+      narrowest: { path: "status", total: others },
+    },
+  };
+}
+
+interface Totals {
+  /** From the rarest on; 0 for what no thread has. */
+  entries: [entry: string, total: number][];
+  statuses: Map<string, number>;
+  of(status: ThreadStatus): number;
+}
+
+async function readTotals(
+  db: Queryable,
+  entries: readonly string[],
+): Promise<Totals> {
+  const rows = await db.query<{
+    entry: string | null;
+    status: ThreadStatus | null;
+    total: number;
+  }>(sql`
+    select entry, null as status, total from thread_metadata_entries
+    where ${db.dialect.isMember(raw("entry"), entries)}
+    union all
+    select null as entry, status, total from thread_status_totals`);
+  const found = new Map(rows.map(({ entry, total }) => [entry, total]));
+  const statuses = new Map(
+    rows.flatMap(({ status, total }) =>
+      status === null ? [] : [[status, total] as const],
+    ),
+  );
+  return {
+    entries: entries
+      .map((entry): [string, number] => [entry, found.get(entry) ?? 0])
+      .sort(([, a], [, b]) => a - b),
+    statuses,
+    of: (status) => statuses.get(status) ?? 0,
+  };
+}
+
+/** The condition on rows of `threads`, worded so that they are come to by `path`. */
+export function matching(
+  dialect: Dialect,
+  { ids, statuses, entries, needles, values }: Conditions,
+  path: Path,
+): Sql {
+  // Worded as in the partial indexes, or they are not used.
+  const conditions = [raw("not temporary")];
+  if (ids.length > 0) conditions.push(dialect.isMember(raw("thread_id"), ids));
+  const column = raw("status");
+  const status = path === "status" ? column : dialect.unindexed(column);
+  const [only] = statuses;
+  if (statuses.length > 1) conditions.push(dialect.isMember(status, statuses));
+  else if (only !== undefined) conditions.push(sql`${status} = ${only}`);
+  const by = typeof path === "object" ? path.entry : null;
+  for (const entry of entries)
+    conditions.push(entry === by ? isAmong(entry) : hasEntry(entry));
+  for (const needle of needles)
+    conditions.push(dialect.jsonContains(raw("metadata"), needle));
+  if (values !== undefined)
+    conditions.push(dialect.jsonContains(valuesOf(dialect), values));
+  return and(conditions);
+}
+
+/** Where only entries are asked for: from which table to count, and what, without a look at a thread. */
+export function matchingEntries({
+  entries: [rarest = "", ...others],
+}: Conditions): Sql {
+  return sql`thread_metadata as threads where ${and([
+    sql`threads.entry_id = ${idOf(rarest)}`,
+    ...others.map(hasEntry),
+  ])}`;
+}
+
+const idOf = (entry: string): Sql =>
+  sql`(select entry_id from thread_metadata_entries where entry = ${entry})`;
+
+/** The threads that have it, one by one. */
+const isAmong = (entry: string): Sql =>
+  sql`threads.thread_id in (select thread_id from thread_metadata where entry_id = ${idOf(entry)})`;
+
+/** For a thread that is at hand. NOTE: a subquery that is a value; `exists` may become a join, and that one goes the other way round. */
+const hasEntry = (entry: string): Sql =>
+  sql`(
+    select true from thread_metadata
+    where entry_id = ${idOf(entry)} and thread_metadata.thread_id = threads.thread_id)`;
