@@ -3,20 +3,28 @@ import { isObject } from "../lib/json.ts";
 /** Longer ones are read from the rows: few, and searched by still fewer. */
 const MAX_ENTRY = 256;
 
+/** A document with more of them than this is not indexed. */
+const MAX_ENTRIES = 256;
+
+/** The one entry of such a document. While there is one, only the documents themselves can tell what matches. */
+export const TOO_MANY = "*";
+
 /**
  * What of a metadata document an index can answer for: its short top-level
  * members that are scalars, each as JSON text such as `"team":"blue"`. A
- * document contains an entry exactly when the entry is in its list.
+ * document contains an entry exactly when the entry is in its list, unless
+ * that is TOO_MANY.
  *
  * NOTE: takes the text that is stored, not what was said: text and needle
  * have had the same done to them (NUL, `undefined`, -0, equal names), and the
  * numbers in both are as JavaScript writes them.
  */
 export function metadataEntries(text: string): string[] {
-  return Object.entries(JSON.parse(text) as object)
+  const entries = Object.entries(JSON.parse(text) as object)
     .filter(([, value]) => !isObject(value) && !Array.isArray(value))
     .map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`)
     .filter((entry) => entry.length <= MAX_ENTRY);
+  return entries.length > MAX_ENTRIES ? [TOO_MANY] : entries;
 }
 
 /** For SQL: a JSON array of the entries of `text` that `other` does not have. The statements of a trigger ask for the same one after the other. */

@@ -3,7 +3,7 @@ import { accessPattern, type AccessFilter } from "../model/access.ts";
 import { THREAD_STATUSES, type ThreadStatus } from "../model/thread.ts";
 import type { Queryable } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
-import { metadataEntries } from "./metadata-entries.ts";
+import { metadataEntries, TOO_MANY } from "./metadata-entries.ts";
 import { and, json, raw, sql, type Sql } from "./sql.ts";
 import { valuesOf } from "./thread-values.ts";
 
@@ -69,7 +69,7 @@ export async function weighFilters(
   const known = documents.map((document) =>
     metadataEntries(json(document).toText()),
   );
-  const totals = await readTotals(db, [...new Set(known.flat())]);
+  const totals = await readTotals(db, known.flat());
   const entries = totals.entries.slice(0, MAX_ENTRIES);
   const indexed = new Set(entries.map(([entry]) => entry));
   const needles = documents.filter((document, index) => {
@@ -148,7 +148,7 @@ function complementOf(
 }
 
 interface Totals {
-  /** From the rarest on; 0 for what no thread has. */
+  /** From the rarest on; 0 for what no thread has. Empty while the index does not know all threads. */
   entries: [entry: string, total: number][];
   statuses: Map<string, number>;
   of(status: ThreadStatus): number;
@@ -156,15 +156,16 @@ interface Totals {
 
 async function readTotals(
   db: Queryable,
-  entries: readonly string[],
+  asked: readonly string[],
 ): Promise<Totals> {
+  const entries = [...new Set(asked)].filter((entry) => entry !== TOO_MANY);
   const rows = await db.query<{
     entry: string | null;
     status: ThreadStatus | null;
     total: number;
   }>(sql`
     select entry, null as status, total from thread_metadata_entries
-    where ${db.dialect.isMember(raw("entry"), entries)}
+    where ${db.dialect.isMember(raw("entry"), [...entries, TOO_MANY])}
     union all
     select null as entry, status, total from thread_status_totals`);
   const found = new Map(rows.map(({ entry, total }) => [entry, total]));
@@ -173,8 +174,9 @@ async function readTotals(
       status === null ? [] : [[status, total] as const],
     ),
   );
+  const isWhole = (found.get(TOO_MANY) ?? 0) === 0;
   return {
-    entries: entries
+    entries: (isWhole ? entries : [])
       .map((entry): [string, number] => [entry, found.get(entry) ?? 0])
       .sort(([, a], [, b]) => a - b),
     statuses,

@@ -79,10 +79,16 @@ const key = fc.oneof(
     "e",
   ),
 );
+/** More members than the index takes of one thread. */
+const MANY = Array.from({ length: 300 }, (_, n) => [`m${n}`, n] as const);
+
 /** As it comes over the wire: a member may be called `__proto__`. */
 const metadata: fc.Arbitrary<JsonObject> = fc
-  .array(fc.tuple(key, value), { maxLength: 6 })
-  .map((entries) => Object.fromEntries(entries));
+  .tuple(
+    fc.array(fc.tuple(key, value), { maxLength: 6 }),
+    fc.nat({ max: 30 }).map((n) => (n === 0 ? MANY : [])),
+  )
+  .map(([entries, many]) => Object.fromEntries([...entries, ...many]));
 
 const pick = fc.nat({ max: 1000 });
 const operation = fc.oneof(
