@@ -111,9 +111,7 @@ describe("/openapi.json", () => {
         "get /info",
       ]),
     );
-    expect(names.filter((name) => /crons|mcp|a2a/.test(name))).toEqual(
-      [],
-    );
+    expect(names.filter((name) => /crons|mcp|a2a/.test(name))).toEqual([]);
     const mute = operations.filter(
       ([, { summary, tags }]) => summary === undefined || tags?.length !== 1,
     );
