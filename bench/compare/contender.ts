@@ -144,7 +144,7 @@ export class Running {
   }
 }
 
-/** `SPOOL_NODE_FLAGS="--cpu-prof --cpu-prof-dir=/tmp/prof"` profiles our server. */
+/** `SPOOL_NODE_FLAGS=--cpu-prof` profiles our server. */
 const nodeFlags = (contender: Contender): string[] =>
   contender === SPOOL
     ? (process.env["SPOOL_NODE_FLAGS"] ?? "").split(" ").filter(Boolean)
