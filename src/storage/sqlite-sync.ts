@@ -16,6 +16,8 @@ export class LogSync {
   #fd: number | null = null;
   #isDirty = false;
   #isSyncing = false;
+  /** Who waits for the sync on its way, and who for the next. */
+  #current: Deferred<void> = deferred();
   #waiting: Deferred<void> | null = null;
   #idle: NodeJS.Timeout | null = null;
   #failure: Error | null = null;
@@ -50,13 +52,13 @@ export class LogSync {
     return promise;
   }
 
-  close(): void {
+  /** After the sync on its way: a descriptor that is closed under it may be another file's by then. */
+  async close(): Promise<void> {
     if (this.#idle !== null) clearTimeout(this.#idle);
+    await this.synced().catch(() => {}); // whoever waits hears of it
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
   }
-
-  #current: Deferred<void> = deferred();
 
   #start(): void {
     this.#current = this.#waiting ?? deferred();
@@ -64,8 +66,12 @@ export class LogSync {
     this.#waiting = null;
     this.#isDirty = false;
     this.#isSyncing = true;
-    // The log is there since the first commit, and stays as long as the database is open.
-    this.#fd ??= openSync(this.#path, "r+");
+    try {
+      // The log is there since the first commit, and stays as long as the database is open.
+      this.#fd ??= openSync(this.#path, "r+");
+    } catch (cause) {
+      return this.#done(cause as Error);
+    }
     fdatasync(this.#fd, (error) => this.#done(error));
   }
 

@@ -132,7 +132,7 @@ export class SqliteDatabase implements Database {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#draining;
-    this.#log?.close();
+    await this.#log?.close();
     this.#reader.close();
     try {
       // Everything into the one file: whoever copies it after a clean stop has it all.
