@@ -101,7 +101,7 @@ function buildEngine(
     },
     log,
     onEvents: (fence, produced) => events.append(fence, produced),
-    onRoom: () => dispatcher.nudge(),
+    onRoom: () => dispatcher.nudgeForRoom(),
     ...(options.onGraph === undefined ? {} : { onGraph: options.onGraph }),
   });
   const settings = engineSettings(config);

@@ -1,5 +1,4 @@
 import { CHANNELS } from "../storage/channels.ts";
-import { lastEventSeq } from "../storage/event-segments.ts";
 import {
   claimRuns,
   hasReadyRun,
@@ -32,6 +31,8 @@ export class Dispatcher implements AsyncDisposable {
   #endings: (() => void)[] = [];
   #pumping: Promise<void> | null = null;
   #isNudged = false;
+  /** Runs may be waiting for room in the workers. */
+  #wantsRoom = false;
   #isStopping = false;
 
   constructor(deps: ExecutionDeps) {
@@ -61,7 +62,12 @@ export class Dispatcher implements AsyncDisposable {
     this.nudge();
   }
 
-  /** There may be runs to claim, or room for them. */
+  /** A worker has room. Whoever ends with nobody waiting needs no look at the queue. */
+  nudgeForRoom(): void {
+    if (this.#wantsRoom) this.nudge();
+  }
+
+  /** There may be runs to claim. */
   nudge(): void {
     this.#isNudged = true;
     this.#pumping ??= this.#pump();
@@ -117,29 +123,27 @@ export class Dispatcher implements AsyncDisposable {
 
   async #claim(): Promise<void> {
     const limit = Math.min(this.#deps.workers.room, MAX_CLAIM);
+    this.#wantsRoom = limit === 0;
     if (limit === 0) return; // the pool nudges when there is
-    // Most nudges come from a run that ended with nobody behind it; a look costs less than a transaction.
+    // The poll and many a nudge find nothing; a look costs less than a transaction.
     if (!(await hasReadyRun(this.#deps.database))) return;
-    const claimed = await this.#deps.database.transaction(async (tx) => {
-      const runs = await claimRuns(tx, { owner: this.#lease.id, limit });
-      const seqs: number[] = [];
-      for (const run of runs) seqs.push(await lastEventSeq(tx, run.thread_id));
-      return runs.map((run, index) => ({ run, lastSeq: seqs[index] ?? 0 }));
-    });
-    for (const { run, lastSeq } of claimed) this.#execute(run, lastSeq);
+    const claimed = await this.#deps.database.transaction((tx) =>
+      claimRuns(tx, { owner: this.#lease.id, limit }),
+    );
+    for (const run of claimed) this.#execute(run);
     if (claimed.length === limit) this.#isNudged = true;
   }
 
-  #execute(run: ClaimedRun, lastSeq: number): void {
+  #execute(run: ClaimedRun): void {
     const execution = new Execution(this.#deps, run);
     this.#executions.set(run.run_id, execution);
     void execution.settled.then(() => {
       // A run that was handed back may have been claimed again already.
       if (this.#executions.get(run.run_id) === execution)
         this.#executions.delete(run.run_id);
-      this.nudge();
     });
-    void execution.perform(lastSeq + (run.attempt > 1 ? ATTEMPT_GAP : 1));
+    const gap = run.attempt > 1 ? ATTEMPT_GAP : 1;
+    void execution.perform(run.last_event_seq + gap);
   }
 
   async #poll(): Promise<void> {

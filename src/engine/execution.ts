@@ -230,7 +230,7 @@ export class Execution {
     if (recorded === "lost") return;
     events.close(this.run, closing);
     database.notify(CHANNELS.finished, run_id);
-    database.notify(CHANNELS.runs, thread_id);
+    if (recorded.hasNext) database.notify(CHANNELS.runs, thread_id);
     log.debug({ run_id, thread_id, status: end.status }, "run ended");
   }
 

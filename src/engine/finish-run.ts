@@ -13,7 +13,6 @@ import {
   promoteNext,
   type ClaimedRun,
 } from "../storage/run-queue.ts";
-import { raiseEventSeq } from "../storage/thread-turn.ts";
 import { lockThread, setThreadSnapshot } from "../storage/threads.ts";
 import type { Produced } from "../stream/event-log.ts";
 
@@ -36,31 +35,33 @@ export function closingEvents(runId: string, end: RunEnd): Produced[] {
 /**
  * Everything that the end of a run changes, for one transaction: the rest of
  * its stream, the run, whose turn is next, and the thread. Thread before run:
- * the lock order of the queue.
+ * the lock order of the queue. `hasNext`: a run that waited behind has the turn now.
  */
 export async function recordEnd(
   tx: Queryable,
   params: { run: ClaimedRun; end: RunEnd; segment: Segment | null },
-): Promise<"finished" | "lost"> {
+): Promise<{ hasNext: boolean } | "lost"> {
   const { run, end, segment } = params;
   const { thread_id } = run;
-  if ((await lockThread(tx, thread_id, UNRESTRICTED)) === null) return "lost";
-  if (segment !== null) {
-    await insertSegment(tx, segment);
-    const seq = segment.first_seq + segment.events.length - 1;
-    await raiseEventSeq(tx, { thread_id, seq });
-  }
+  const thread = await lockThread(tx, thread_id, UNRESTRICTED);
+  if (thread === null) return "lost";
+  if (segment !== null) await insertSegment(tx, segment);
   if ((await finishRun(tx, run, end)) === "lost") return "lost";
-  await promoteNext(tx, thread_id);
   const isBusy = await hasUnfinishedRun(tx, thread_id);
+  const hasNext = isBusy && (await promoteNext(tx, thread_id));
   const status = isBusy ? "busy" : threadStatus(run, end);
   await setThreadSnapshot(tx, thread_id, {
     status,
     snapshot: end.snapshot,
     error: status === "error" ? end.error : null,
+    wasPaged: thread.values_paged,
+    ...(segment === null ? {} : { lastEventSeq: lastSeqOf(segment) }),
   });
-  return "finished";
+  return { hasNext };
 }
+
+const lastSeqOf = ({ first_seq, events }: Segment): number =>
+  first_seq + events.length - 1;
 
 function threadStatus(run: ClaimedRun, end: RunEnd): ThreadStatus {
   if (end.error !== null && !isRefusedResume(run, end)) return "error";

@@ -10,7 +10,7 @@ import type {
 import { CHANNELS } from "../storage/channels.ts";
 import type { Database, Queryable } from "../storage/database.ts";
 import { insertRun } from "../storage/runs.ts";
-import { markThreadBusy, takeRunSeq } from "../storage/thread-turn.ts";
+import { markThreadBusy } from "../storage/thread-turn.ts";
 import { readHead } from "../storage/thread-head.ts";
 import {
   insertThread,
@@ -116,12 +116,14 @@ async function enqueue(
   const { thread_id } = thread;
   const { graph_id, assistant_id } = assistant;
   const afterMs = request.after_seconds * 1000;
-  const run = await insertRun(tx, {
+  const seq = await markThreadBusy(tx, { thread_id, graph_id, assistant_id });
+  if (seq === null) throw threadNotFound(thread_id);
+  return insertRun(tx, {
     run_id,
     thread_id,
     assistant_id,
     graph_id,
-    seq: await takeRunSeq(tx, thread_id),
+    seq,
     q: afterMs > 0 ? "delayed" : room.isTurnTaken ? "behind" : "ready",
     multitask_strategy: params.strategy,
     afterMs,
@@ -140,8 +142,6 @@ async function enqueue(
       ...request.metadata,
     },
   });
-  await markThreadBusy(tx, { thread_id, graph_id, assistant_id });
-  return run;
 }
 
 function announce(database: Database, threadId: string, room: Room): void {
@@ -186,7 +186,7 @@ async function makeThread(
   });
   // A thread that exists and was not found before is hidden from the caller: never run on it.
   if (inserted === null) throw threadNotFound(thread_id);
-  return { ...inserted, temporary, run_seq: 0 };
+  return { ...inserted, temporary, run_seq: 0, values_paged: false };
 }
 
 /** LangGraph would start an empty state from a checkpoint that is not there. */

@@ -1,9 +1,9 @@
 import { isObject, type Json } from "../lib/json.ts";
 import type { Queryable } from "../storage/database.ts";
 import { listEventsBackwards } from "../storage/event-segments.ts";
-import type { EventLog } from "../stream/event-log.ts";
+import type { EventLog, Produced } from "../stream/event-log.ts";
+import type { RunEnding } from "../stream/run-end.ts";
 import { INTERRUPT_ONLY } from "../stream/run-results.ts";
-import { getRunEnd } from "../storage/run-queue.ts";
 import { getLastState } from "../storage/threads.ts";
 
 /**
@@ -13,17 +13,34 @@ import { getLastState } from "../storage/threads.ts";
 export async function resultOf(
   { database: db, events }: { database: Queryable; events: EventLog },
   run: { run_id: string; thread_id: string },
+  ending: RunEnding | null,
 ): Promise<string> {
-  const end = await getRunEnd(db, run.run_id);
-  if (end?.error != null) return JSON.stringify({ __error__: end.error });
-  const stored = await lastValues(db, run.run_id);
-  const { interrupts } = stored;
-  const values = stored.values ?? events.results.get(run.run_id);
-  if (values === null) return threadResult(db, run.thread_id);
+  if (ending?.error != null) return JSON.stringify({ __error__: ending.error });
+  const frames = events.results.framesOf(run.run_id);
+  const { values, interrupts } = await lastValues(
+    frames?.toReversed() ?? storedFrames(db, run.run_id),
+  );
+  const state = values ?? events.results.stateOf(run.run_id);
+  if (state === null) return threadResult(db, run.thread_id);
   // A static breakpoint interrupts without a question: then the state is the answer.
-  if (interrupts.length === 0) return values;
-  const state = JSON.parse(values) as object;
-  return JSON.stringify({ ...state, __interrupt__: interrupts });
+  if (interrupts.length === 0) return state;
+  const members = JSON.parse(state) as object;
+  return JSON.stringify({ ...members, __interrupt__: interrupts });
+}
+
+/** The events of a run as they are stored, newest first. */
+async function* storedFrames(
+  db: Queryable,
+  run_id: string,
+): AsyncGenerator<Produced> {
+  let before = Number.MAX_SAFE_INTEGER;
+  for (;;) {
+    const events = await listEventsBackwards(db, { run_id, before });
+    for (const { event, data } of events) yield [event, data];
+    const oldest = events.at(-1);
+    if (oldest === undefined) return;
+    before = oldest.seq;
+  }
 }
 
 /**
@@ -32,25 +49,17 @@ export async function resultOf(
  * state that they were asked in or, when some of them were answered, before it.
  */
 async function lastValues(
-  db: Queryable,
-  run_id: string,
+  newestFirst: AsyncIterable<Produced> | Iterable<Produced>,
 ): Promise<{ values: string | null; interrupts: Json[] }> {
   const interrupts = new Map<unknown, Json>();
   let values: string | null = null;
-  let before = Number.MAX_SAFE_INTEGER;
-  for (;;) {
-    const events = await listEventsBackwards(db, { run_id, before });
-    for (const { event, data } of events) {
-      if (event !== "values") continue;
-      if (data.startsWith(INTERRUPT_ONLY)) collect(interrupts, data);
-      else if (values === null) values = data;
-      else return { values, interrupts: inOrder(interrupts) };
-    }
-    const oldest = events.at(-1);
-    if (oldest === undefined)
-      return { values, interrupts: inOrder(interrupts) };
-    before = oldest.seq;
+  for await (const [event, data] of newestFirst) {
+    if (event !== "values") continue;
+    if (data.startsWith(INTERRUPT_ONLY)) collect(interrupts, data);
+    else if (values === null) values = data;
+    else break;
   }
+  return { values, interrupts: inOrder(interrupts) };
 }
 
 /** By id: an attempt that died may have asked the same before. */

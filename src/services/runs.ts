@@ -61,9 +61,9 @@ export async function waitForRun(
   run: Run,
   signal: AbortSignal,
 ): Promise<string> {
-  await untilEnded(deps.database, run.run_id, signal);
+  const ending = await untilEnded(deps.database, run.run_id, signal);
   await deps.database.durable();
-  return resultOf(deps, run);
+  return resultOf(deps, run, ending);
 }
 
 /** The frames of a run. `after` null: only what happens from now on. */

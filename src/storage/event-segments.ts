@@ -1,7 +1,7 @@
 import type { RunEvent } from "../model/run-event.ts";
 import { first, type Queryable } from "./database.ts";
 import type { Fence } from "../model/run.ts";
-import { raw, sql } from "./sql.ts";
+import { raw, sql, type Sql } from "./sql.ts";
 
 /*
  * A segment is a batch of events of one attempt with consecutive seq. Its text
@@ -101,15 +101,18 @@ export async function lastEventSeq(
 ): Promise<number> {
   const row = await first<{ last_seq: number }>(
     db,
-    sql`
-      select max(last_seq) as last_seq from (
-        select event_seq as last_seq from threads where thread_id = ${threadId}
-        union all
-        select max(last_seq) from event_segments where thread_id = ${threadId}
-      ) as seqs`,
+    sql`select ${lastSeqOf(sql`${threadId}`)} as last_seq`,
   );
   return row?.last_seq ?? 0;
 }
+
+/** An expression for the above, null for a thread that is not there. */
+export const lastSeqOf = (threadId: Sql): Sql => sql`(
+  select max(last_seq) from (
+    select event_seq as last_seq from threads where threads.thread_id = ${threadId}
+    union all
+    select max(last_seq) from event_segments where event_segments.thread_id = ${threadId}
+  ) as seqs)`;
 
 /** Segments of finished runs that are older than the retention, some at a time. Returns how many went. */
 export async function deleteOldSegments(

@@ -7,6 +7,7 @@ import type {
   RunStatus,
 } from "../model/run.ts";
 import { first, type Queryable } from "./database.ts";
+import { lastSeqOf } from "./event-segments.ts";
 import { json, raw, sql, type Sql } from "./sql.ts";
 
 /*
@@ -37,6 +38,8 @@ export interface ClaimedRun {
   keeps_events: boolean;
   kwargs: RunKwargs;
   metadata: JsonObject;
+  /** The highest seq that the thread's events have got, as far as the tables know. */
+  last_event_seq: number;
 }
 
 const CLAIMED = raw(
@@ -61,7 +64,7 @@ export async function claimRuns(
         ${skipLocked})
       -- A zombie that was reaped has no row any more, and must not own a run.
       and exists (select 1 from instances where instance_id = ${params.owner})
-    returning ${CLAIMED}`);
+    returning ${CLAIMED}, ${lastSeqOf(raw("runs.thread_id"))} as last_event_seq`);
 }
 
 /** Whether there is anything to claim now. */

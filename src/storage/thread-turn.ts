@@ -2,40 +2,30 @@ import { first, type Queryable } from "./database.ts";
 import { json, sql } from "./sql.ts";
 import { moved } from "./threads.ts";
 
-/** The next `runs.seq` of the thread: first in, first out. */
-export async function takeRunSeq(
-  tx: Queryable,
-  threadId: string,
-): Promise<number> {
-  const row = await first<{ run_seq: number }>(
-    tx,
-    sql`
-      update threads set run_seq = run_seq + 1
-      where thread_id = ${threadId}
-      returning run_seq`,
-  );
-  if (row === null) throw new Error(`thread ${threadId} is gone`);
-  return row.run_seq;
-}
-
 /**
- * A run was accepted. The thread remembers its graph and assistant, by which
- * it is searched and its state is read; a thread that is busy keeps those of
- * the run it is busy with.
+ * A run is accepted: returns its `runs.seq`, first in, first out; null when the thread is gone. The thread
+ * remembers its graph and assistant, by which it is searched and its state is
+ * read; a thread that is busy keeps those of the run it is busy with.
  */
 export async function markThreadBusy(
   tx: Queryable,
   params: { thread_id: string; graph_id: string; assistant_id: string },
-): Promise<void> {
+): Promise<number | null> {
   const { now, jsonMerge } = tx.dialect;
   const { thread_id, graph_id, assistant_id } = params;
-  await tx.query(sql`
-    update threads
-    set metadata = case when status = 'busy' then metadata
-          else ${jsonMerge(sql`metadata`, { graph_id, assistant_id })} end,
-        state_updated_at = case when status = 'busy' then state_updated_at else ${now} end,
-        status = 'busy', error = null, ${moved(tx.dialect)}
-    where thread_id = ${thread_id}`);
+  const row = await first<{ run_seq: number }>(
+    tx,
+    sql`
+      update threads
+      set run_seq = run_seq + 1,
+          metadata = case when status = 'busy' then metadata
+            else ${jsonMerge(sql`metadata`, { graph_id, assistant_id })} end,
+          state_updated_at = case when status = 'busy' then state_updated_at else ${now} end,
+          status = 'busy', error = null, ${moved(tx.dialect)}
+      where thread_id = ${thread_id}
+      returning run_seq`,
+  );
+  return row?.run_seq ?? null;
 }
 
 /** The last run of the thread was taken back before it started: the thread stands where it stood. */
@@ -49,14 +39,4 @@ export async function restoreThreadStatus(
     set status = case when interrupts = ${json({})} then 'idle' else 'interrupted' end,
         state_updated_at = ${now}, ${moved(tx.dialect)}
     where thread_id = ${threadId}`);
-}
-
-/** Keeps the numbering of events growing when their segments are gone. */
-export async function raiseEventSeq(
-  tx: Queryable,
-  params: { thread_id: string; seq: number },
-): Promise<void> {
-  await tx.query(sql`
-    update threads set event_seq = ${params.seq}
-    where thread_id = ${params.thread_id} and event_seq < ${params.seq}`);
 }

@@ -36,10 +36,12 @@ interface StoredValues {
 export async function storePages(
   tx: Queryable,
   threadId: string,
-  values: Json,
+  { values, wasPaged }: { values: Json; wasPaged: boolean },
 ): Promise<StoredValues> {
   const pages = valuePages(values);
-  const surplus = await listHashes(tx, threadId);
+  const surplus: Awaited<ReturnType<typeof listHashes>> = wasPaged
+    ? await listHashes(tx, threadId)
+    : new Map();
   let hasMoved = false;
   for (const page of pages) {
     const key = keyOf(page);

@@ -108,9 +108,13 @@ export interface ThreadHandle {
   temporary: boolean;
   /** The last `runs.seq` given out. */
   run_seq: number;
+  /** Its values are in pages. */
+  values_paged: boolean;
 }
 
-const HANDLE = raw("thread_id, status, metadata, config, temporary, run_seq");
+const HANDLE = raw(
+  "thread_id, status, metadata, config, temporary, run_seq, values_paged",
+);
 
 /** As `getThread`, without values. */
 export async function findThread(
@@ -215,6 +219,10 @@ export interface ThreadOutcome {
   snapshot: ThreadSnapshot | null;
   /** Null clears it. */
   error: Json;
+  /** False: it has no pages of values, and nobody needs to look. */
+  wasPaged?: boolean;
+  /** The highest number that its events have got: keeps them growing when their segments are gone. */
+  lastEventSeq?: number;
 }
 
 /**
@@ -225,14 +233,24 @@ export interface ThreadOutcome {
 export async function setThreadSnapshot(
   tx: Queryable,
   threadId: string,
-  { status, snapshot, error }: ThreadOutcome,
+  outcome: ThreadOutcome,
 ): Promise<void> {
   const { now } = tx.dialect;
+  const {
+    status,
+    snapshot,
+    error,
+    wasPaged = true,
+    lastEventSeq = 0,
+  } = outcome;
   const state =
-    snapshot === null ? null : await stateOf(tx, threadId, snapshot);
+    snapshot === null
+      ? null
+      : await stateOf(tx, threadId, { snapshot, wasPaged });
   await tx.query(sql`
     update threads
     set status = ${status}, error = ${error === null ? null : json(error)}, ${moved(tx.dialect)},
+        event_seq = case when event_seq < ${lastEventSeq} then ${lastEventSeq} else event_seq end,
         state_updated_at = case
           when status <> ${status} ${state?.orHasChanged ?? EMPTY} then ${now}
           else state_updated_at end
@@ -244,9 +262,12 @@ export async function setThreadSnapshot(
 async function stateOf(
   tx: Queryable,
   threadId: string,
-  snapshot: ThreadSnapshot,
+  { snapshot, wasPaged }: { snapshot: ThreadSnapshot; wasPaged: boolean },
 ): Promise<{ orHasChanged: Sql; assigned: Sql }> {
-  const values = await storePages(tx, threadId, snapshot.values);
+  const values = await storePages(tx, threadId, {
+    values: snapshot.values,
+    wasPaged,
+  });
   const interrupts = json(snapshot.interrupts);
   return {
     orHasChanged: sql`or ${values.hasMoved} or "values" is distinct from ${values.inline} or interrupts <> ${interrupts}`,

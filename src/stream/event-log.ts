@@ -133,6 +133,9 @@ export class EventLog {
     if (run === null) return null;
     while (run.sent.length > 0) await this.#batch;
     const produced = run.isKept ? run.pending : resultFrames(run.pending);
+    // What an attempt before it has streamed is in the table.
+    if (!run.isKept && fence.attempt === 1)
+      this.results.remember(fence.run_id, produced);
     const events = [...produced, ...closing];
     // Its last event has the number that it had live, so that the thread's numbers go on from there.
     const first_seq = run.nextSeq - produced.length;

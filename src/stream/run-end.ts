@@ -5,12 +5,14 @@ import { getRunEnd } from "../storage/run-queue.ts";
 /** The floor under the notifications: an end that was not told is seen this much later. */
 const POLL_MS = 1000;
 
-/** Resolves when the run has ended, or when `signal` fires. Subscribe, then look, then wait. */
+export type RunEnding = NonNullable<Awaited<ReturnType<typeof getRunEnd>>>;
+
+/** Resolves with how the run has ended, or with null when `signal` fires. Subscribe, then look, then wait. */
 export async function untilEnded(
   database: Database,
   runId: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<RunEnding | null> {
   let wake = () => {};
   const unlisten = database.listen(CHANNELS.finished, (ended) => {
     if (ended === runId) wake();
@@ -20,9 +22,11 @@ export async function untilEnded(
       const told = new Promise<void>((resolve) => {
         wake = resolve;
       });
-      if ((await getRunEnd(database, runId)) !== null) return;
+      const ending = await getRunEnd(database, runId);
+      if (ending !== null) return ending;
       await soonest(told, signal);
     }
+    return null;
   } finally {
     unlisten();
   }

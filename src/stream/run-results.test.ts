@@ -20,8 +20,8 @@ test("a long state that the thread shows is left out and remembered", () => {
   const values = { text: "x".repeat(40_000) };
   const long: Produced = ["values", JSON.stringify(values)];
   expect(results.lean("run", [long, question], values)).toEqual([question]);
-  expect(results.get("run")).toBe(long[1]);
-  expect(results.get("other")).toBeNull();
+  expect(results.stateOf("run")).toBe(long[1]);
+  expect(results.stateOf("other")).toBeNull();
 });
 
 test("a short state, and one that the thread does not show, stay", () => {
@@ -39,10 +39,14 @@ test("what is remembered has a bound; the newest stays", () => {
   const values = { text: "x".repeat(5 * 1024 * 1024) };
   const long: Produced = ["values", JSON.stringify(values)];
   for (const run of ["1", "2", "3", "4"]) results.lean(run, [long], values);
-  expect(["1", "2", "3", "4"].map((run) => results.get(run) !== null)).toEqual([
-    false,
-    true,
-    true,
-    true,
-  ]);
+  expect(
+    ["1", "2", "3", "4"].map((run) => results.stateOf(run) !== null),
+  ).toEqual([false, true, true, true]);
+});
+
+test("the frames of a run are remembered as they were", () => {
+  const results = new RunResults();
+  results.remember("run", [question, state(2)]);
+  expect(results.framesOf("run")).toEqual([question, state(2)]);
+  expect(results.framesOf("other")).toBeNull();
 });

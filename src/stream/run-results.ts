@@ -15,19 +15,30 @@ export function resultFrames(events: readonly Produced[]): Produced[] {
 /** A state below this length is stored with the run's end; a longer one is in the thread already. */
 const LONG_STATE = 32 * 1024;
 
-/** What the last long results may take up, in characters. */
+/** What the last results may take up, in characters. */
 const MAX_SIZE = 16 * 1024 * 1024;
 
-/**
- * The last states of runs that left a long state to their thread: for whoever
- * waits for one of them while the next run of the thread already changes it.
- */
+/** Results of the runs that ended last, for those who wait for them. A cache of the tables, but for the long states. */
 export class RunResults {
-  readonly #states = new Map<string, string>();
-  #size = 0;
+  readonly #frames = new Newest<readonly Produced[]>(MAX_SIZE);
+  readonly #states = new Newest<string>(MAX_SIZE);
 
-  get(runId: string): string | null {
-    return this.#states.get(runId) ?? null;
+  /** All frames that the result of a run is made of; null: the tables have them. */
+  framesOf(runId: string): readonly Produced[] | null {
+    return this.#frames.get(runId);
+  }
+
+  remember(runId: string, frames: readonly Produced[]): void {
+    const size = frames.reduce((sum, [, data]) => sum + data.length, 0);
+    this.#frames.set(runId, frames, size);
+  }
+
+  /**
+   * The last state of a run that left a long one to its thread: for whoever
+   * waits for it while the next run of the thread already changes it.
+   */
+  stateOf(runId: string): string | null {
+    return this.#states.get(runId);
   }
 
   /** The frames without a long state that the thread itself shows; that one is remembered here. */
@@ -43,17 +54,36 @@ export class RunResults {
         data === JSON.stringify(threadValues),
     );
     if (state === undefined) return [...frames];
-    this.#remember(runId, state[1]);
+    this.#states.set(runId, state[1], state[1].length);
     return frames.filter((frame) => frame !== state);
   }
+}
 
-  #remember(runId: string, state: string): void {
-    this.#states.set(runId, state);
-    this.#size += state.length;
-    for (const [oldest, { length }] of this.#states) {
-      if (this.#size <= MAX_SIZE || oldest === runId) break;
-      this.#states.delete(oldest);
-      this.#size -= length;
+/** About what an entry takes up beside its text. */
+const ENTRY_SIZE = 256;
+
+/** Remembers what came last, up to a total size; the very last whatever its size. */
+class Newest<T> {
+  readonly #entries = new Map<string, { value: T; size: number }>();
+  readonly #maxSize: number;
+  #size = 0;
+
+  constructor(maxSize: number) {
+    this.#maxSize = maxSize;
+  }
+
+  get(key: string): T | null {
+    return this.#entries.get(key)?.value ?? null;
+  }
+
+  set(key: string, value: T, length: number): void {
+    const size = length + ENTRY_SIZE;
+    this.#size += size - (this.#entries.get(key)?.size ?? 0);
+    this.#entries.set(key, { value, size });
+    for (const [oldest, entry] of this.#entries) {
+      if (this.#size <= this.#maxSize || oldest === key) break;
+      this.#entries.delete(oldest);
+      this.#size -= entry.size;
     }
   }
 }

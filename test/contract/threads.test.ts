@@ -160,6 +160,7 @@ describe.each(drivers())("threads on $name", (driver) => {
       expect(locked).toEqual([
         null,
         {
+          values_paged: false,
           thread_id,
           status: "idle",
           metadata: { owner: "ada" },

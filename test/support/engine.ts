@@ -80,7 +80,7 @@ export async function openEngine(
     },
     log,
     onEvents: (fence, produced) => events.append(fence, produced),
-    onRoom: () => dispatcher.nudge(),
+    onRoom: () => dispatcher.nudgeForRoom(),
   });
   const settings = {
     ...ENGINE_DEFAULTS,

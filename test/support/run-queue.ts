@@ -63,14 +63,16 @@ export async function openRunQueue(database: Database) {
       }),
     claim: (owner: string, limit = 10): Promise<ClaimedRun[]> =>
       database.transaction((tx) => claimRuns(tx, { owner, limit })),
-    finish: (run: ClaimedRun, end: Partial<RunEnd> = {}) =>
-      database.transaction((tx) =>
+    async finish(run: ClaimedRun, end: Partial<RunEnd> = {}) {
+      const recorded = await database.transaction((tx) =>
         recordEnd(tx, {
           run,
           end: { status: "success", error: null, snapshot: null, ...end },
           segment: null,
         }),
-      ),
+      );
+      return recorded === "lost" ? "lost" : "finished";
+    },
     runs: (thread_id: string) =>
       database.query<RunRow>(sql`
         select run_id, seq, q, status, attempt from runs
