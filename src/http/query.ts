@@ -39,3 +39,13 @@ export const integerParameter = (range: {
       default: range.default,
       ...(range.max === undefined ? {} : { maximum: range.max }),
     });
+
+/** Of the graphs whose frames a stream is to have, as repeated keys; empty text is the root graph. */
+export const namespaceQuery = z.object({
+  namespace: z.union([z.string(), z.array(z.string())]).optional(),
+});
+
+export const namespacesOf = ({
+  namespace,
+}: z.output<typeof namespaceQuery>): string[] | null =>
+  namespace === undefined ? null : [namespace].flat();

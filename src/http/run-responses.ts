@@ -2,8 +2,8 @@ import type { Context, TypedResponse } from "hono";
 import type { Caller } from "../auth/caller.ts";
 import type { JsonObject } from "../lib/json.ts";
 import type { Logger } from "../lib/logger.ts";
-import { modeOf } from "../model/run-event.ts";
-import type { RunEvent } from "../model/run-event.ts";
+import { isWanted } from "../model/run-event.ts";
+import type { EventFilter, RunEvent } from "../model/run-event.ts";
 import type { Run } from "../model/run.ts";
 import { cancelRun } from "../services/cancel-run.ts";
 import type { RunDeps } from "../services/run-deps.ts";
@@ -41,12 +41,10 @@ export const setRunHeaders = (
   if (reconnect !== null) setLocation(c, run, reconnect);
 };
 
-interface StreamParams {
+interface StreamParams extends EventFilter {
   /** Events with a greater seq; null for live ones only. */
   after: number | null;
   onDisconnect: OnDisconnect;
-  /** Modes to pass on; null for all. `metadata`, `error` and `end` always pass. */
-  modes: readonly string[] | null;
 }
 
 export function streamResponse(
@@ -60,7 +58,7 @@ export function streamResponse(
     after: params.after,
     signal: gone.signal,
   });
-  const body = sseStream(filtered(events, params.modes), (isComplete) => {
+  const body = sseStream(filtered(events, params), (isComplete) => {
     gone.abort();
     if (!isComplete) onGone(deps, c.get("caller"), run, params.onDisconnect);
   });
@@ -90,18 +88,12 @@ export function waitResponse(
   return c.body(body) as unknown as Promised;
 }
 
-const ALWAYS_SENT = new Set(["metadata", "error", "end"]);
-
 async function* filtered(
   events: AsyncGenerator<RunEvent>,
-  modes: readonly string[] | null,
+  filter: EventFilter,
 ): AsyncGenerator<RunEvent> {
-  if (modes === null) return yield* events;
-  const wanted = new Set(modes);
-  for await (const event of events) {
-    const mode = modeOf(event.event);
-    if (ALWAYS_SENT.has(mode) || wanted.has(mode)) yield event;
-  }
+  for await (const event of events)
+    if (isWanted(event.event, filter)) yield event;
 }
 
 function onGone(

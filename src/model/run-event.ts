@@ -16,3 +16,27 @@ export function modeOf(event: string): string {
   if (name === "messages") return "messages-tuple";
   return name.split("/", 1)[0] ?? name;
 }
+
+/** `values|booking:1ef…` -> `booking:1ef…`; empty for the root graph. */
+export function namespaceOf(event: string): string {
+  const bar = event.indexOf("|");
+  return bar === -1 ? "" : event.slice(bar + 1);
+}
+
+/** What a reader wants of a stream; null: everything. */
+export interface EventFilter {
+  modes: readonly string[] | null;
+  namespaces: readonly string[] | null;
+}
+
+const ALWAYS_SENT = new Set(["metadata", "error", "end"]);
+
+export function isWanted(event: string, filter: EventFilter): boolean {
+  const mode = modeOf(event);
+  if (ALWAYS_SENT.has(mode)) return true;
+  const { modes, namespaces } = filter;
+  return (
+    (modes === null || modes.includes(mode)) &&
+    (namespaces === null || namespaces.includes(namespaceOf(event)))
+  );
+}

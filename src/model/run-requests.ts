@@ -17,33 +17,8 @@ import {
   type Durability,
   type StreamMode,
 } from "./run.ts";
+import { modesInBody, type ModeChoice } from "./stream-modes.ts";
 import { checkpointConfig } from "./thread-state-requests.ts";
-
-const isStreamMode = (mode: string): mode is StreamMode =>
-  (STREAM_MODES as readonly string[]).includes(mode);
-
-/** A mode, or a list of them; an empty list is the default. */
-const streamModes = z
-  .preprocess(
-    (given) => (typeof given === "string" ? [given] : given),
-    list(z.array(z.string())),
-  )
-  .transform((given, context): StreamMode[] => {
-    const unknown = given.find((mode) => !isStreamMode(mode));
-    if (unknown !== undefined)
-      context.issues.push({
-        code: "custom",
-        input: given,
-        message: `unknown mode ${JSON.stringify(unknown)}; known are ${STREAM_MODES.join(", ")}`,
-      });
-    return given.length === 0 ? ["values"] : given.filter(isStreamMode);
-  })
-  .meta({
-    anyOf: [
-      { type: "string", enum: [...STREAM_MODES] },
-      { type: "array", items: { type: "string", enum: [...STREAM_MODES] } },
-    ],
-  });
 
 const send = z.object({ node: z.string().min(1), input: jsonValue.optional() });
 
@@ -78,7 +53,10 @@ const runFields = {
   webhook: optional(z.string().min(1).max(65_536)),
   interrupt_before: optional(nodeNames),
   interrupt_after: optional(nodeNames),
-  stream_mode: withDefault(streamModes, ["values"]),
+  stream_mode: withDefault(modesInBody(STREAM_MODES), {
+    modes: [],
+    unknown: [],
+  }),
   stream_subgraphs: withDefault(lenientBoolean, false),
   stream_resumable: withDefault(lenientBoolean, false),
   feedback_keys: optional(list(z.array(z.string()))),
@@ -89,19 +67,23 @@ const runFields = {
   strict_resume: withDefault(lenientBoolean, false),
 };
 
-/** `checkpoint_during` is the old spelling; `durability` wins. */
-const withDurability = <
+/** `checkpoint_during` is the old spelling of `durability`, which wins; a run that asks for no mode streams `values`. */
+const withDefaults = <
   T extends {
     durability?: Durability | undefined;
     checkpoint_during?: boolean | undefined;
+    stream_mode: ModeChoice<StreamMode>;
   },
 >({
   checkpoint_during,
+  stream_mode: { modes, unknown },
   ...run
 }: T) => ({
   ...run,
   durability:
     run.durability ?? (checkpoint_during === false ? "exit" : "async"),
+  stream_mode: modes.length === 0 ? (["values"] as StreamMode[]) : modes,
+  unknown_stream_modes: unknown,
 });
 
 export const threadRunCreate = z
@@ -112,7 +94,7 @@ export const threadRunCreate = z
     multitask_strategy: withDefault(z.enum(MULTITASK_STRATEGIES), "enqueue"),
     if_not_exists: withDefault(z.enum(["reject", "create"]), "reject"),
   })
-  .transform(withDurability)
+  .transform(withDefaults)
   .meta({ id: "RunCreate" });
 export type ThreadRunCreate = z.output<typeof threadRunCreate>;
 
@@ -130,7 +112,7 @@ export const statelessRunCreate = z
       withDefault(z.enum(["delete", "keep"]), "delete"),
     ),
   })
-  .transform(withDurability)
+  .transform(withDefaults)
   .meta({ id: "RunCreateStateless" });
 export type StatelessRunCreate = z.output<typeof statelessRunCreate>;
 

@@ -104,6 +104,9 @@ async function accept(deps: RunDeps, params: Acceptance): Promise<Run> {
     return { run, room };
   });
   announce(deps.database, run.thread_id, room);
+  const { unknown_stream_modes: unknown } = params.request;
+  if (unknown.length > 0)
+    deps.log.warn({ run_id, unknown }, "unknown stream modes are ignored");
   return run;
 }
 

@@ -7,6 +7,14 @@ interface Message {
   concat?(other: Message): Message;
 }
 
+/** What LangGraph tells about where a message comes from. */
+interface Origin {
+  name?: string;
+  langgraph_node?: string;
+  ls_model_type?: string;
+  tags?: string[];
+}
+
 /**
  * Mode `messages`: `messages/metadata` once for each message that a model
  * writes, `messages/partial` with all of it so far after each token, and
@@ -20,13 +28,13 @@ export class MessageFrames {
     mode,
     payload,
   }: StreamChunk): Generator<[event: string, data: unknown]> {
-    if (mode === "messages") yield* this.#token(payload as [Message, unknown]);
+    if (mode === "messages") yield* this.#token(payload as [Message, Origin]);
     if (mode === "values") yield* this.#state(payload);
   }
 
-  *#token([chunk, metadata]: [Message, unknown]): Generator<[string, unknown]> {
-    // Messages that no model writes have no `concat`; the state tells of them.
-    if (chunk.id === undefined || typeof chunk.concat !== "function") return;
+  *#token([chunk, metadata]: [Message, Origin]): Generator<[string, unknown]> {
+    if (!isToken(metadata) || typeof chunk.concat !== "function") return;
+    if (chunk.id === undefined) return;
     const before = this.#partial.get(chunk.id);
     if (before === undefined)
       yield ["messages/metadata", { [chunk.id]: { metadata } }];
@@ -49,4 +57,14 @@ export class MessageFrames {
     this.#complete.add(id);
     return true;
   }
+}
+
+/**
+ * Whether a model writes the message now. The others are what nodes return,
+ * and the state tells of them; among them is the whole message of a model
+ * that is tagged `nostream`.
+ */
+function isToken({ tags, ls_model_type, ...origin }: Origin): boolean {
+  if (tags?.includes("langsmith:hidden") === true) return false;
+  return ls_model_type !== undefined || origin.name !== origin.langgraph_node;
 }

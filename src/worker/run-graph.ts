@@ -144,7 +144,7 @@ async function produce(
   const { run, abort } = attempt;
   const { stream_mode: modes, subgraphs } = run.kwargs;
   if (run.resume && (await stoppedAtBreakpoint(graph, run))) return;
-  const frames = new StreamFrames(modes);
+  const frames = new StreamFrames({ modes, subgraphs });
   const call = runCall(run, abort.signal);
   if (call.input instanceof Command) requireDestinations(graph, call.input);
   try {
@@ -155,6 +155,12 @@ async function produce(
           : frames.ofEvent(produced.event);
       for (const event of events) await sender.send(event);
     }
+    for (const event of frames.ofEnd()) await sender.send(event);
+  } catch (cause) {
+    if (!attempt.lost)
+      for (const event of frames.ofFailure(cause, abort.signal))
+        await sender.send(event);
+    throw cause;
   } finally {
     await sender.drain();
   }

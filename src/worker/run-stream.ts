@@ -23,14 +23,15 @@ export function runStream(params: StreamParams): AsyncIterable<Produced> {
 
 async function* chunkStream(params: StreamParams): AsyncGenerator<Produced> {
   const { graph, call } = params;
+  const nested = hasNamespaces(params);
   const stream = await graph.stream(call.input, streamOptions(params));
-  for await (const element of stream)
-    yield { chunk: chunkOf(element, params.subgraphs) };
+  for await (const element of stream) yield { chunk: chunkOf(element, nested) };
 }
 
 /** Costs several times more than `stream`: each step of each runnable is an event. */
 async function* eventStream(params: StreamParams): AsyncGenerator<Produced> {
-  const { graph, call, modes, subgraphs } = params;
+  const { graph, call, modes } = params;
+  const nested = hasNamespaces(params);
   const wanted = new Set<string>(libraryModes(modes));
   const events = graph.streamEvents(call.input, {
     ...streamOptions(params),
@@ -44,21 +45,25 @@ async function* eventStream(params: StreamParams): AsyncGenerator<Produced> {
       yield { event };
       continue;
     }
-    const chunk = chunkOf(event.data.chunk, subgraphs);
+    const chunk = chunkOf(event.data.chunk, nested);
     // LangGraph adds `checkpoints` of its own to this kind of stream.
     if (wanted.has(chunk.mode)) yield { chunk };
   }
 }
 
-const streamOptions = ({ call, modes, subgraphs }: StreamParams) => ({
-  ...call.options,
-  streamMode: libraryModes(modes),
-  subgraphs,
+/** The lifecycle of subgraphs shows in their frames, so they are streamed for it, too. */
+const hasNamespaces = ({ modes, subgraphs }: StreamParams): boolean =>
+  subgraphs || modes.includes("lifecycle");
+
+const streamOptions = (params: StreamParams) => ({
+  ...params.call.options,
+  streamMode: libraryModes(params.modes),
+  subgraphs: hasNamespaces(params),
 });
 
-function chunkOf(element: unknown, subgraphs: boolean): StreamChunk {
+function chunkOf(element: unknown, nested: boolean): StreamChunk {
   const [namespace, mode, payload] = (
-    subgraphs ? element : [[], ...(element as unknown[])]
+    nested ? element : [[], ...(element as unknown[])]
   ) as [string[] | null, LibraryMode, unknown];
   return { namespace: namespace ?? [], mode, payload };
 }

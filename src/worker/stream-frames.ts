@@ -1,7 +1,9 @@
 import type { StreamMode } from "../model/run.ts";
 import type { ProducedEvent } from "../protocol/run-frames.ts";
 import { checkpointFrame, debugFrame, taskFrame } from "./debug-frames.ts";
+import { LifecycleFrames } from "./lifecycle-frames.ts";
 import { MessageFrames } from "./message-frames.ts";
+import { runError } from "./run-error.ts";
 import type { LibraryMode, StreamChunk } from "./stream-chunk.ts";
 import { wireText } from "./wire-json.ts";
 
@@ -10,7 +12,8 @@ export function libraryModes(asked: readonly StreamMode[]): LibraryMode[] {
   const modes = new Set<LibraryMode>();
   for (const mode of asked) {
     if (mode === "messages-tuple") modes.add("messages");
-    else if (mode !== "events" && mode !== "lifecycle") modes.add(mode);
+    else if (mode === "lifecycle") modes.add("tasks");
+    else if (mode !== "events") modes.add(mode);
     // Complete messages are found in the state.
     if (mode === "messages") modes.add("values");
   }
@@ -20,14 +23,37 @@ export function libraryModes(asked: readonly StreamMode[]): LibraryMode[] {
 /** Makes the frames of a run's stream, of the modes that were asked for and of no other. */
 export class StreamFrames {
   readonly #asked: ReadonlySet<StreamMode>;
+  readonly #subgraphs: boolean;
   readonly #messages = new MessageFrames();
+  readonly #lifecycle = new LifecycleFrames();
 
-  constructor(asked: readonly StreamMode[]) {
-    this.#asked = new Set(asked);
+  constructor(asked: { modes: readonly StreamMode[]; subgraphs: boolean }) {
+    this.#asked = new Set(asked.modes);
+    this.#subgraphs = asked.subgraphs;
   }
 
   /** The frames of one chunk, in their order. */
   *of(chunk: StreamChunk): Generator<ProducedEvent> {
+    if (!this.#asked.has("lifecycle")) return yield* this.#ofModes(chunk);
+    yield* this.#lifecycle.before(chunk);
+    yield* this.#ofModes(chunk);
+    yield* this.#lifecycle.after(chunk);
+  }
+
+  /** When the graph has ended, or has stopped at an interrupt. */
+  ofEnd(): ProducedEvent[] {
+    return this.#asked.has("lifecycle") ? this.#lifecycle.atEnd() : [];
+  }
+
+  /** When the graph has thrown. */
+  ofFailure(cause: unknown, { aborted }: AbortSignal): ProducedEvent[] {
+    if (!this.#asked.has("lifecycle")) return [];
+    return this.#lifecycle.atEnd(aborted ? null : runError(cause));
+  }
+
+  *#ofModes(produced: StreamChunk): Generator<ProducedEvent> {
+    const chunk = this.#placed(produced);
+    if (chunk === null) return;
     const { mode, payload } = chunk;
     if (mode === "messages") {
       if (this.#asked.has("messages-tuple")) yield frame(chunk, payload);
@@ -35,6 +61,12 @@ export class StreamFrames {
     if (!this.#asked.has("messages")) return;
     for (const [event, data] of this.#messages.of(chunk))
       yield [event, wireText(data)];
+  }
+
+  /** Without subgraphs LangGraph streams the root graph alone, and gives it what nodes of the others write. */
+  #placed(chunk: StreamChunk): StreamChunk | null {
+    if (this.#subgraphs || chunk.namespace.length === 0) return chunk;
+    return chunk.mode === "custom" ? { ...chunk, namespace: [] } : null;
   }
 
   /** An event of LangChain that is not an element of the root graph's stream. */

@@ -61,6 +61,7 @@ test("/info tells versions and what works", async () => {
       crons: false,
       langsmith: false,
       langsmith_tracing_replicas: false,
+      stream_namespaces: true,
       strict_resume: true,
     },
     metadata: { server: "spool", node: process.version },

@@ -9,7 +9,7 @@ import {
 } from "../../services/accept-run.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
 import type { App, MountRoutes } from "../deps.ts";
-import { pathId } from "../query.ts";
+import { namespaceQuery, namespacesOf, pathId } from "../query.ts";
 import { jsonBody, jsonResponse } from "../responses.ts";
 import {
   setRunHeaders,
@@ -34,7 +34,11 @@ const streamOnThread = createRoute({
   path: "/threads/{thread_id}/runs/stream",
   tags: ["Runs"],
   summary: "Start a run and stream its events",
-  request: { params: threadId, body: jsonBody(threadRunCreate) },
+  request: {
+    params: threadId,
+    query: namespaceQuery,
+    body: jsonBody(threadRunCreate),
+  },
   responses: { 200: eventStream },
 });
 
@@ -63,7 +67,7 @@ const streamStateless = createRoute({
   path: "/runs/stream",
   tags: ["Stateless runs"],
   summary: "Start a run on a thread of its own and stream its events",
-  request: { body: jsonBody(statelessRunCreate) },
+  request: { query: namespaceQuery, body: jsonBody(statelessRunCreate) },
   responses: { 200: eventStream },
 });
 
@@ -109,6 +113,7 @@ function mountOnThread(app: App, deps: RunDeps): void {
     setRunHeaders(c, run, { reconnect: "stream" });
     return streamResponse(c, deps, run, {
       ...FROM_THE_START,
+      namespaces: namespacesOf(c.req.valid("query")),
       onDisconnect: request.on_disconnect,
     });
   });
@@ -140,6 +145,7 @@ function mountStateless(app: App, deps: RunDeps): void {
     setRunHeaders(c, run, { reconnect: "stream", stateless: true });
     return streamResponse(c, deps, run, {
       ...FROM_THE_START,
+      namespaces: namespacesOf(c.req.valid("query")),
       onDisconnect: request.on_disconnect,
     });
   });

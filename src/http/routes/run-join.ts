@@ -1,9 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { lenientBoolean, queryList } from "../../model/fields.ts";
+import type { Logger } from "../../lib/logger.ts";
+import { lenientBoolean } from "../../model/fields.ts";
+import { STREAM_MODES } from "../../model/run.ts";
+import { modesInQuery } from "../../model/stream-modes.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
 import { requireRun } from "../../services/runs.ts";
 import type { MountRoutes } from "../deps.ts";
-import { pathId } from "../query.ts";
+import { namespaceQuery, namespacesOf, pathId } from "../query.ts";
 import { jsonResponse } from "../responses.ts";
 import {
   runPath,
@@ -29,7 +32,8 @@ const join = createRoute({
 });
 
 const streamQuery = onLeaving.extend({
-  stream_mode: queryList(z.string()).optional(),
+  ...namespaceQuery.shape,
+  stream_mode: modesInQuery(STREAM_MODES).optional(),
 });
 
 /** `-1` replays everything; absent means live events only. */
@@ -73,7 +77,7 @@ export function runJoinRoutes(deps: RunDeps): MountRoutes {
         c,
         deps,
         run,
-        joinParams(c.req.valid("query"), c.req.valid("header")),
+        joinParams(deps.log, c.req.valid("query"), c.req.valid("header")),
       );
     });
     app.openapi(streamById, async (c) => {
@@ -88,7 +92,7 @@ export function runJoinRoutes(deps: RunDeps): MountRoutes {
         c,
         deps,
         run,
-        joinParams(c.req.valid("query"), c.req.valid("header")),
+        joinParams(deps.log, c.req.valid("query"), c.req.valid("header")),
       );
     });
   };
@@ -102,13 +106,17 @@ const onDisconnect = (query: z.output<typeof onLeaving>) =>
     : ("continue" as const);
 
 function joinParams(
+  log: Logger,
   query: StreamQuery,
   headers: z.output<typeof streamHeaders>,
 ) {
-  const modes = query.stream_mode ?? [];
+  const { modes = [], unknown = [] } = query.stream_mode ?? {};
+  if (unknown.length > 0)
+    log.warn({ unknown }, "unknown stream modes are ignored");
   return {
     after: cursor(headers["last-event-id"]),
     modes: modes.length === 0 ? null : modes,
+    namespaces: namespacesOf(query),
     onDisconnect: onDisconnect(query),
   };
 }

@@ -53,6 +53,7 @@ const FLAGS = {
   crons: false,
   langsmith: false,
   langsmith_tracing_replicas: false,
+  stream_namespaces: true,
   strict_resume: true,
 };
 

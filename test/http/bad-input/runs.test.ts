@@ -69,7 +69,7 @@ describe("creating", () => {
       ["a webhook as long as a book", { webhook: "x".repeat(65_537) }, "webhook: "], // prettier-ignore
       ["a breakpoint that is a number", { interrupt_before: [5] }, "interrupt_before[0]: expected string"], // prettier-ignore
       ["a breakpoint that is a text", { interrupt_after: "first" }, "interrupt_after"], // prettier-ignore
-      ["an unknown mode", { stream_mode: ["values", "constructor"] }, "stream_mode: unknown mode"], // prettier-ignore
+      ["an unknown mode", { stream_mode: ["constructor"] }, "stream_mode: unknown mode"], // prettier-ignore
       ["a mode that is a number", { stream_mode: [1] }, "stream_mode[0]: expected string"], // prettier-ignore
       ["subgraphs that are neither", { stream_subgraphs: "maybe" }, "stream_subgraphs: must be true or false"], // prettier-ignore
       ["a start before now", { after_seconds: -1 }, "after_seconds: "],

@@ -124,6 +124,30 @@ async def test_a_mode_has_its_events_and_no_others(client: Client, mode: str):
     assert set(events[1:-1]) == MODES[mode]
 
 
+async def test_subgraphs_tell_of_their_start_and_end(client: Client):
+    parts = await streamed(
+        client, "office", input={"mode": ""}, stream_mode=["lifecycle", "unheard-of"]
+    )
+    told = [
+        (part.event.count("|"), part.data["event"])
+        for part in parts
+        if part.event.startswith("lifecycle|desk:")
+    ]
+    assert told == [(1, "started"), (2, "started"), (2, "completed"), (1, "completed")]
+
+
+async def test_tools_tell_of_their_progress(client: Client):
+    parts = await streamed(client, "workshop", input={}, stream_mode="tools")
+    assert [part["event"] for part in data_of(parts, "tools")] == [
+        "on_tool_start",
+        "on_tool_event",
+        "on_tool_event",
+        "on_tool_end",
+        "on_tool_start",
+        "on_tool_error",
+    ]
+
+
 async def test_tokens_come_as_message_chunks(client: Client):
     parts = await streamed(
         client,

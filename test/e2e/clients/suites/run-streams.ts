@@ -59,6 +59,21 @@ export function runStreamSuite(driven: Driven): void {
           "end",
         ]),
       );
+      const office = await streamed("office", {
+        input: { mode: "" },
+        streamMode: ["lifecycle", "thoughts"],
+      });
+      const [desk = ""] = eventsOf(office).slice(1);
+      expect(desk).toMatch(/^lifecycle\|desk:/);
+      expect(dataOf(office, desk)).toMatchObject([
+        { event: "started", namespace: [desk.slice("lifecycle|".length)] },
+        { event: "completed" },
+      ]);
+      const tools = await streamed("workshop", {
+        input: {},
+        streamMode: "tools",
+      });
+      expect(dataOf(tools, "tools")).toHaveLength(6);
       await expectRefused(
         streamed("fan-out", { input, streamMode: ["thoughts"] }),
         422,
