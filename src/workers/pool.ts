@@ -244,7 +244,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
       ? 0
       : backoffMs(this.#failedStarts, { firstMs: 1000, maxMs: 30_000 });
     this.#options.log.warn(
-      { pid: worker.pid, how, runs: worker.runs.size },
+      { pid: worker.pid, how, runs: worker.lostRuns },
       hadLoaded
         ? "a worker died and is replaced"
         : `a worker died while it started; trying again in ${delay} ms`,

@@ -65,6 +65,8 @@ export class WorkerHandle {
   readonly loadTimes = new Map<string, number>();
   hasLoaded = false;
   wasRetired = false;
+  /** Runs that it was at when it died. */
+  lostRuns = 0;
   /** We have killed it, for one of its runs. */
   wasEnded = false;
   /** Questions in flight, for choosing the least busy worker. */
@@ -144,14 +146,21 @@ export class WorkerHandle {
 
   async #watch(): Promise<string> {
     const closed = this.#peer.closed.then(async (error) => {
-      this.state = "gone";
+      this.#die();
       await delay(EXIT_WORD_MS);
       return error?.message ?? "its pipe was closed";
     });
     const how = await Promise.race([this.#launched.exited, closed]);
-    this.state = "gone";
+    this.#die();
     this.kill(); // a process without a pipe is of no use, nor is a pipe without a process
     return how;
+  }
+
+  /** Before those who wait for its runs hear of it, and take them away. */
+  #die(): void {
+    if (this.state === "gone") return;
+    this.state = "gone";
+    this.lostRuns = this.runs.size;
   }
 
   async #load(project: WorkerProject): Promise<LoadResult> {

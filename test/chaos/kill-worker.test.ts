@@ -135,6 +135,12 @@ test("all workers killed at once are replaced, and their runs go on", async () =
   for (const { text } of streams)
     expect(await text).toContain('"status":"success"');
   expect(Date.now() - start).toBeLessThan(15_000);
+  const lost = server
+    .output()
+    .matchAll(/a worker died and is replaced .*runs=(\d+)/g);
+  const counts = [...lost].map(([, runs]) => Number(runs));
+  // One may go from a worker that is killed to one that is killed next.
+  expect(counts.reduce((sum, runs) => sum + runs, 0)).toBeGreaterThanOrEqual(6);
 });
 
 test("a state can be read while the worker that would compute it is killed", async () => {
