@@ -25,7 +25,7 @@ import {
 vi.setConfig({ testTimeout: 90_000 });
 
 const isUpdate = process.env["DOCS_UPDATE"] === "1";
-const EXAMPLE = join(ROOT, "examples/agent/langgraph.json");
+const DEFAULT_EXAMPLE = "examples/agent";
 
 const canRun = (program: string): boolean =>
   spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0;
@@ -103,9 +103,10 @@ function testPage(page: Page): void {
 
 const name = (page: Page, line: number): string => `${page.page}:${line}`;
 
-/** The langgraph.json that the page has its reader make, or the example of this repository. */
-function projectOf({ files }: Page): string {
-  if (files.length === 0) return EXAMPLE;
+/** The langgraph.json that the page has its reader make, or the one of an example of this repository. */
+function projectOf({ files, example }: Page): string {
+  if (files.length === 0)
+    return join(ROOT, example ?? DEFAULT_EXAMPLE, "langgraph.json");
   const folder = makeProject(files);
   folders.push(folder);
   return join(folder, "langgraph.json");

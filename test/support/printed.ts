@@ -1,15 +1,16 @@
 /**
  * Compares what a guide prints with what came. Everything is literal, but for
- * what differs each time, or with each release: UUIDs, times, versions. An id of the page stands for one id
+ * what differs each time, or with each release: UUIDs, the ids of interrupts, times, versions. An id of the page stands for one id
  * all through a session: where the page repeats it, it must come again.
  */
-const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const ID =
+  /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b/g;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)/g;
 const VERSION = /\b\d+\.\d+\.\d+\b/g;
 
 const shape = (text: string): string =>
   text
-    .replace(UUID, "<uuid>")
+    .replace(ID, "<id>")
     .replace(TIME, "<time>")
     .replace(VERSION, "<version>");
 
@@ -47,8 +48,8 @@ export class Printed {
 
   #compareText(at: string, page: string, came: string): string[] {
     if (shape(page) !== shape(came)) return [unequal(at, page, came)];
-    const ids = came.match(UUID) ?? [];
-    return (page.match(UUID) ?? []).flatMap((id, n) =>
+    const ids = came.match(ID) ?? [];
+    return (page.match(ID) ?? []).flatMap((id, n) =>
       this.#bind(at, id, ids[n] ?? ""),
     );
   }

@@ -41,6 +41,8 @@ export interface Page {
   page: string;
   snippets: Snippet[];
   files: ProjectFile[];
+  /** What the page has the reader serve, when it is not the default example: a folder of this repository. */
+  example: string | null;
   /** What belongs to no snippet: examples of files, diagrams, commands that are shown only. */
   shown: (Place & { language: string })[];
 }
@@ -64,8 +66,14 @@ const SESSION_OF: Record<string, Session> = {
 };
 const SHOWN = ["json", "text", "console"];
 
+/** In the command that starts the server of a page. */
+const EXAMPLE = /^npm start -- --config (examples\/\S+)$/m;
+
 export function parsePage(page: string, markdown: string): Page {
-  const result: Page = { page, snippets: [], files: [], shown: [] };
+  const result: Page = {
+    ...{ page, snippets: [], files: [], shown: [] },
+    example: null,
+  };
   /** The last snippet of each session since a heading or an output: the next output is theirs. */
   const waiting = new Map<Session, Snippet>();
   for (const part of partsOf(page, markdown)) {
@@ -86,7 +94,11 @@ export function parsePage(page: string, markdown: string): Page {
       const output = { ...place, format: language as Output["format"] };
       for (const snippet of waiting.values()) snippet.output = output;
       waiting.clear();
-    } else result.shown.push({ ...place, language });
+    } else {
+      if (language === "console")
+        result.example ??= EXAMPLE.exec(place.text)?.[1] ?? null;
+      result.shown.push({ ...place, language });
+    }
   }
   return result;
 }
