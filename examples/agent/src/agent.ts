@@ -9,10 +9,11 @@ import {
   StateGraph,
 } from "@langchain/langgraph";
 import { ToolNode, toolsCondition } from "@langchain/langgraph/prebuilt";
+import { sendEmail } from "./email.ts";
 import { chooseModel } from "./model.ts";
 import { getWeather } from "./weather.ts";
 
-const tools = [getWeather];
+const tools = [getWeather, sendEmail];
 
 async function callModel(state: typeof MessagesAnnotation.State) {
   const model = await chooseModel();

@@ -23,7 +23,10 @@ async function createModel(): Promise<ToolModel> {
       model: process.env.ANTHROPIC_MODEL ?? "claude-sonnet-4-5",
     });
   }
-  return new OfflineModel();
+  const tokenMs = process.env.OFFLINE_TOKEN_MS;
+  return new OfflineModel(
+    tokenMs === undefined ? {} : { tokenMs: Number(tokenMs) },
+  );
 }
 
 /** Imported only when its key is there, so that the example runs without either package. */

@@ -9,6 +9,7 @@ import {
   AIMessageChunk,
   type BaseMessage,
 } from "@langchain/core/messages";
+import type { ToolCall } from "@langchain/core/messages/tool";
 import { ChatGenerationChunk, type ChatResult } from "@langchain/core/outputs";
 
 /** Between two tokens, so that streaming can be seen. */
@@ -17,11 +18,15 @@ const TOKEN_MS = 15;
 /**
  * A chat model without a model: the same conversation always gets the same
  * answer, token by token. Asked about the weather it calls the tool
- * `get_weather`; everything else it repeats, and counts.
+ * `get_weather`, asked to send an email `send_email`; everything else it
+ * repeats, and counts.
  */
 export class OfflineModel extends BaseChatModel {
-  constructor() {
+  readonly #tokenMs: number;
+
+  constructor({ tokenMs = TOKEN_MS } = {}) {
     super({});
+    this.#tokenMs = tokenMs;
   }
 
   _llmType() {
@@ -33,10 +38,10 @@ export class OfflineModel extends BaseChatModel {
   }
 
   async _generate(messages: BaseMessage[]): Promise<ChatResult> {
-    const { text, city } = answer(messages);
+    const { text, call } = answer(messages);
     const message = new AIMessage({
       content: text,
-      tool_calls: city === null ? [] : [weatherCall(messages, city)],
+      tool_calls: call === null ? [] : [call],
     });
     return { generations: [{ text, message }] };
   }
@@ -47,7 +52,7 @@ export class OfflineModel extends BaseChatModel {
     runManager?: CallbackManagerForLLMRun,
   ): AsyncGenerator<ChatGenerationChunk> {
     for (const chunk of chunksOf(messages)) {
-      await delay(TOKEN_MS, undefined, { signal: options.signal });
+      await delay(this.#tokenMs, undefined, { signal: options.signal });
       yield chunk;
       await runManager?.handleLLMNewToken(
         chunk.text,
@@ -61,42 +66,53 @@ export class OfflineModel extends BaseChatModel {
   }
 }
 
-/** What to say, and the city to ask the tool about, if any. */
+type IdentifiedCall = ToolCall & { id: string };
+
+/** What to say, and the tool to call, if any. */
 function answer(messages: BaseMessage[]): {
   text: string;
-  city: string | null;
+  call: IdentifiedCall | null;
 } {
   const last = messages.at(-1);
   if (last?.type === "tool") {
-    return { text: `The weather report says: ${last.text}.`, city: null };
+    const source = last.name === "send_email" ? "mailbox" : "weather report";
+    return { text: `The ${source} says: ${last.text}.`, call: null };
   }
   const question = last?.text ?? "";
-  const city = /\bweather\b.*?\b(?:in|of|for|at)\s+([\p{L} .'-]+)/iu.exec(
-    question,
-  )?.[1];
-  if (city) return { text: "", city: city.trim() };
+  const call = callFor(question, `call_${messages.length}`);
+  if (call !== null) return { text: "", call };
   const count = messages.filter(({ type }) => type === "human").length;
   return {
     text: `You said "${question}". That was message ${count} from you in this thread.`,
-    city: null,
+    call: null,
   };
 }
 
-const weatherCall = (messages: BaseMessage[], city: string) => ({
-  id: `call_${messages.length}`,
-  name: "get_weather",
-  args: { city },
-  type: "tool_call" as const,
-});
+const WEATHER = /\bweather\b.*?\b(?:in|of|for|at)\s+([\p{L} .'-]+)/iu;
+const EMAIL = /\bsend an e-?mail to\s+([^\s:]+):\s*(.+)/isu;
+
+function callFor(question: string, id: string): IdentifiedCall | null {
+  const [, to, text] = EMAIL.exec(question) ?? [];
+  if (to && text)
+    return { id, name: "send_email", args: { to, text }, type: "tool_call" };
+  const city = WEATHER.exec(question)?.[1]?.trim();
+  if (city)
+    return { id, name: "get_weather", args: { city }, type: "tool_call" };
+  return null;
+}
 
 function* chunksOf(messages: BaseMessage[]): Generator<ChatGenerationChunk> {
-  const { text, city } = answer(messages);
-  if (city !== null) {
-    const { id, name, args } = weatherCall(messages, city);
-    const call = { id, name, args: JSON.stringify(args), index: 0 };
+  const { text, call } = answer(messages);
+  if (call !== null) {
+    const { id, name, args } = call;
     const message = new AIMessageChunk({
       content: "",
-      tool_call_chunks: [{ ...call, type: "tool_call_chunk" }],
+      tool_call_chunks: [
+        {
+          ...{ id, name, args: JSON.stringify(args), index: 0 },
+          type: "tool_call_chunk",
+        },
+      ],
     });
     yield new ChatGenerationChunk({ text: "", message });
   }

@@ -1,0 +1,35 @@
+import { useState } from "react";
+
+/** Has a button to stop while `onStop` is given, else one to send. */
+export function Composer({
+  onSend,
+  onStop,
+}: {
+  onSend: (content: string) => void;
+  onStop?: () => void;
+}) {
+  const [text, setText] = useState("");
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (onStop || text === "") return;
+        setText("");
+        onSend(text);
+      }}
+    >
+      <input
+        aria-label="Message"
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+      />
+      {onStop ? (
+        <button type="button" onClick={onStop}>
+          Stop
+        </button>
+      ) : (
+        <button>Send</button>
+      )}
+    </form>
+  );
+}
