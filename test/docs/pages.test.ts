@@ -49,6 +49,13 @@ describe.each(guidePages())("%s", (page) => {
     expect(wrong).toEqual([]);
   });
 
+  test("prints code of the examples as it is there", () => {
+    const wrong = readPage(page).excerpts.filter(
+      ({ path, text }) => !read(path).includes(text),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test("shows only JSON that is JSON", () => {
     for (const { language, text } of readPage(page).shown)
       if (language === "json") expect(() => JSON.parse(text)).not.toThrow();

@@ -61,6 +61,12 @@ describe("the blocks of a page", () => {
     expect(page(...block("console", "npm start")).example).toBeNull();
   });
 
+  test("a block with the path of an example is a part of it, and no file of the page's project", () => {
+    const { files, excerpts } = page(...block("ts examples/a.ts", "x"));
+    expect(files).toEqual([]);
+    expect(excerpts).toMatchObject([{ path: "examples/a.ts", text: "x\n" }]);
+  });
+
   test("js and ts are one session", () => {
     const { snippets } = page(...block("js", "x"), ...block("ts", "y"));
     expect(snippets.map(({ session }) => session)).toEqual(["js", "js"]);
@@ -97,6 +103,14 @@ describe("what came, compared with what is printed", () => {
     const [printed, came] = ["0f".repeat(16), "9a".repeat(16)];
     expect(differences({ id: printed }, { id: came })).toEqual([]);
     expect(differences([printed, printed], [printed, came])).toHaveLength(1);
+  });
+
+  test("a key that is an id may be another, and is the same id elsewhere", () => {
+    expect(differences({ [A]: 1, ids: [A] }, { [B]: 1, ids: [B] })).toEqual([]);
+    expect(
+      differences({ [A]: 1, ids: [A] }, { [B]: 1, ids: [C] }),
+    ).toHaveLength(1);
+    expect(differences({ [A]: 1, [B]: 2 }, { [C]: 1 })).toHaveLength(1);
   });
 
   test("ids, times and versions may be others", () => {

@@ -35,15 +35,27 @@ export class Printed {
         this.#compare(`${at}[${n}]`, item, came[n]),
       );
     }
-    if (isRecord(page) && isRecord(came)) {
-      const keys = new Set([...Object.keys(page), ...Object.keys(came)]);
-      return [...keys].flatMap((key) => {
-        if (!(key in came)) return [`${at}.${key} did not come`];
-        if (!(key in page)) return [`${at}.${key} is not on the page`];
-        return this.#compare(`${at}.${key}`, page[key], came[key]);
-      });
-    }
+    if (isRecord(page) && isRecord(came))
+      return this.#compareRecords(at, page, came);
     return page === came ? [] : [unequal(at, page, came)];
+  }
+
+  /** A key may be an id, too. */
+  #compareRecords(at: string, page: Fields, came: Fields): string[] {
+    const left = new Set(Object.keys(came));
+    const differences = Object.keys(page).flatMap((key) => {
+      const its = left.has(key)
+        ? key
+        : [...left].find((other) => shape(other) === shape(key));
+      if (its === undefined) return [`${at}.${key} did not come`];
+      left.delete(its);
+      return [
+        ...this.#compareText(`a key of ${at}`, key, its),
+        ...this.#compare(`${at}.${key}`, page[key], came[its]),
+      ];
+    });
+    const more = [...left].map((key) => `${at}.${key} is not on the page`);
+    return [...differences, ...more];
   }
 
   #compareText(at: string, page: string, came: string): string[] {
@@ -69,7 +81,9 @@ export class Printed {
   }
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+type Fields = Record<string, unknown>;
+
+const isRecord = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 const unequal = (at: string, page: unknown, came: unknown): string =>

@@ -41,6 +41,8 @@ export interface Page {
   page: string;
   snippets: Snippet[];
   files: ProjectFile[];
+  /** What is printed of a file of this repository. */
+  excerpts: ProjectFile[];
   /** What the page has the reader serve, when it is not the default example: a folder of this repository. */
   example: string | null;
   /** What belongs to no snippet: examples of files, diagrams, commands that are shown only. */
@@ -72,7 +74,7 @@ const EXAMPLE = /^npm start -- --config (examples\/\S+)$/m;
 export function parsePage(page: string, markdown: string): Page {
   const result: Page = {
     ...{ page, snippets: [], files: [], shown: [] },
-    example: null,
+    ...{ excerpts: [], example: null },
   };
   /** The last snippet of each session since a heading or an output: the next output is theirs. */
   const waiting = new Map<Session, Snippet>();
@@ -83,7 +85,8 @@ export function parsePage(page: string, markdown: string): Page {
     }
     const { language, path, ...place } = part;
     const session = SESSION_OF[language];
-    if (path !== "") result.files.push({ ...place, path });
+    if (path.startsWith("examples/")) result.excerpts.push({ ...place, path });
+    else if (path !== "") result.files.push({ ...place, path });
     else if (session !== undefined) {
       const snippet = { ...place, session, language, output: null };
       result.snippets.push(snippet);
