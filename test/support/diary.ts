@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 export interface Note {
   step: number | string;
   pid: number;
+  /** Milliseconds since 1970. */
+  at: number;
 }
 
 /** What a graph of test/fixtures/crash-graphs noted while it ran. */
