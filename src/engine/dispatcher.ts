@@ -5,9 +5,11 @@ import {
   listCancelled,
   type ClaimedRun,
 } from "../storage/run-queue.ts";
+import { Delays } from "./delays.ts";
 import { Execution, type ExecutionDeps } from "./execution.ts";
 import { InstanceLease } from "./lease.ts";
-import { promoteDueRuns, reapExpired } from "./recovery.ts";
+import { reapExpired } from "./recovery.ts";
+import { Suspects } from "./suspects.ts";
 
 /** Runs claimed by one statement; more are claimed by the next. */
 const MAX_CLAIM = 64;
@@ -27,6 +29,7 @@ const ATTEMPT_GAP = 100_000;
 export class Dispatcher implements AsyncDisposable {
   readonly #deps: ExecutionDeps;
   readonly #lease: InstanceLease;
+  readonly #delays: Delays;
   readonly #executions = new Map<string, Execution>();
   #endings: (() => void)[] = [];
   #pumping: Promise<void> | null = null;
@@ -35,12 +38,13 @@ export class Dispatcher implements AsyncDisposable {
   #wantsRoom = false;
   #isStopping = false;
 
-  constructor(deps: ExecutionDeps) {
-    this.#deps = deps;
+  constructor(deps: Omit<ExecutionDeps, "suspects">) {
+    this.#deps = { ...deps, suspects: new Suspects() };
     this.#lease = new InstanceLease({
       ...deps,
       onLost: () => this.#stopAll(),
     });
+    this.#delays = new Delays({ ...deps, onDue: () => this.nudge() });
   }
 
   async start(): Promise<void> {
@@ -55,10 +59,17 @@ export class Dispatcher implements AsyncDisposable {
         () => this.nudge(),
         () => this.nudge(),
       ),
+      database.listen(
+        CHANNELS.delays,
+        () => void this.#delays.look(),
+        () => void this.#delays.look(),
+      ),
+      () => this.#delays[Symbol.dispose](),
       database.listen(CHANNELS.cancels, (runId) =>
         this.#executions.get(runId)?.stop("cancelled"),
       ),
     ];
+    void this.#delays.look();
     this.nudge();
   }
 
@@ -150,7 +161,7 @@ export class Dispatcher implements AsyncDisposable {
     const { database, log } = this.#deps;
     try {
       if (!database.isExclusive) await reapExpired(this.#deps);
-      await promoteDueRuns(database);
+      await this.#delays.look();
       for (const { run_id } of await listCancelled(database, this.#lease.id))
         this.#executions.get(run_id)?.stop("cancelled");
       this.nudge();

@@ -17,6 +17,7 @@ import type { AttemptOutcome } from "../workers/attempt.ts";
 import type { WorkerPool } from "../workers/pool.ts";
 import { closingEvents, recordEnd, type RunEnd } from "./finish-run.ts";
 import type { EngineSettings } from "./settings.ts";
+import type { Suspects } from "./suspects.ts";
 
 /*
  * One attempt at one run, from the claim to its record:
@@ -32,6 +33,7 @@ export interface ExecutionDeps {
   workers: WorkerPool;
   log: Logger;
   settings: EngineSettings;
+  suspects: Suspects;
 }
 
 /** A head with more values than this is read when the graph asks for it. */
@@ -47,7 +49,8 @@ export class Execution {
   readonly #deps: ExecutionDeps;
   #stopReason: StopReason | null = null;
   #retryDelayMs = 0;
-  #countsAsAttempt = true;
+  /** Of workers, by this run's doing, since it was claimed. */
+  #deaths = 0;
   readonly #giveUp = new AbortController();
   #timers: NodeJS.Timeout[] = [];
   readonly #settled = deferred<void>();
@@ -69,7 +72,10 @@ export class Execution {
     try {
       const end = await this.#attempt();
       if (end === "handed back") await this.#handBack();
-      else if (end !== "lost") await this.#record(end);
+      else {
+        this.#deps.suspects.clear(run_id);
+        if (end !== "lost") await this.#record(end);
+      }
     } catch (cause) {
       log.error(
         { err: cause, run_id },
@@ -102,19 +108,16 @@ export class Execution {
   async #attempt(): Promise<RunEnd | "handed back" | "lost"> {
     const { run } = this;
     if (run.cancel !== null) return this.#interrupted();
-    if (run.attempt > run.max_attempts) return this.#outOfAttempts();
-    const { workers, settings } = this.#deps;
-    // Its workers have died under it, perhaps by another's doing: the last attempt decides.
-    const alone = run.attempt > 1 && run.attempt >= run.max_attempts;
+    const { workers, settings, suspects } = this.#deps;
+    // Who has been near that many deaths is not to be near anybody else's run.
+    const deaths = run.deaths + suspects.casesOf(run.run_id);
+    const alone = deaths >= Math.max(1, run.max_attempts - 1);
     const head = await this.#head();
     const executing = workers.execute(
       { ...run, head, resume: run.input_applied },
       { alone },
     );
-    if (executing === null) {
-      this.#countsAsAttempt = false; // it was never tried
-      return "handed back";
-    }
+    if (executing === null) return "handed back";
     this.#later(settings.runTimeoutMs, () => this.stop("timed out"));
     return this.#endOf(await executing);
   }
@@ -151,10 +154,9 @@ export class Execution {
       case "worker died":
         if (this.#stopReason !== null)
           return this.#stopped(await this.#snapshot());
-        this.#countsAsAttempt = !outcome.byUs;
-        return "handed back";
+        this.#deaths = this.#deps.suspects.deathsOf(this.run.run_id, outcome);
+        return this.#isOutOfAttempts ? this.#outOfAttempts() : "handed back";
       case "server failed":
-        this.#countsAsAttempt = false;
         this.#retryDelayMs = backoffMs(this.run.attempt, RETRY_BACKOFF);
         return "handed back";
     }
@@ -183,13 +185,22 @@ export class Execution {
     };
   }
 
+  get #allDeaths(): number {
+    return this.run.deaths + this.#deaths;
+  }
+
+  get #isOutOfAttempts(): boolean {
+    return this.#deaths > 0 && this.#allDeaths >= this.run.max_attempts;
+  }
+
   async #outOfAttempts(): Promise<RunEnd> {
-    const { max_attempts } = this.run;
+    const deaths = this.#allDeaths;
+    const times = deaths === 1 ? "once" : `${deaths} times`;
     return {
       status: "error",
       error: {
         error: "MaxAttemptsError",
-        message: `the worker of this run died ${max_attempts} times; it is not tried again (BG_JOB_MAX_RETRIES)`,
+        message: `the worker of this run died ${times}; it is not tried again (BG_JOB_MAX_RETRIES)`,
       },
       snapshot: await this.#snapshot(),
     };
@@ -244,7 +255,7 @@ export class Execution {
     return { ...segment, first_seq: segment.first_seq + left, events: lean };
   }
 
-  /** Back to the queue, with what it has streamed so far. It counts as an attempt unless it was our doing. */
+  /** Back to the queue, with what it has streamed so far. */
   async #handBack(): Promise<void> {
     const { database, events } = this.#deps;
     const { run_id } = this.run;
@@ -255,8 +266,7 @@ export class Execution {
         if (segment !== null && segment.events.length > 0)
           await insertSegment(tx, segment);
         await handBackRun(tx, this.run, {
-          countAttempt:
-            this.#countsAsAttempt && this.#stopReason !== "server stops",
+          deaths: this.#deaths,
           delayMs: this.#retryDelayMs,
         });
       }),

@@ -9,10 +9,12 @@
  *   server  → project.load           then run.*, state.*, graph.* in any order, many at once
  *   worker  → checkpoint.*, store.*  while it serves those
  *   worker  → run.events, graph.loaded, graph.failed, log (notices)
+ *   server  → ping                   at any time; answered at once, unless a graph keeps the CPU
  *   server  → run.cancel (notice)
  */
 import type { CheckpointRequests } from "./checkpoint-frames.ts";
 import type { GraphFailure, GraphRequests } from "./graph-frames.ts";
+import type { Method } from "./method.ts";
 import type { RunNotices, RunRequests, RunControls } from "./run-frames.ts";
 import type { StateRequests } from "./state-frames.ts";
 import type { StoreRequests } from "./store-frames.ts";
@@ -41,7 +43,12 @@ export interface RemoteError {
 }
 
 /** What the server asks of a worker. */
-export type WorkerRequests = GraphRequests & RunRequests & StateRequests;
+export type WorkerRequests = GraphRequests &
+  RunRequests &
+  StateRequests & {
+    /** Answered at once by a worker whose event loop turns. */
+    ping: Method<null, null>;
+  };
 
 /** What the server tells a worker. */
 export type WorkerNotices = RunControls;

@@ -107,6 +107,8 @@ async function accept(deps: RunDeps, params: Acceptance): Promise<Run> {
   const { unknown_stream_modes: unknown } = params.request;
   if (unknown.length > 0)
     deps.log.warn({ run_id, unknown }, "unknown stream modes are ignored");
+  if (params.request.after_seconds > 0)
+    deps.database.notify(CHANNELS.delays, run.thread_id);
   return run;
 }
 

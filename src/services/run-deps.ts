@@ -4,6 +4,6 @@ import type { ServiceDeps } from "./deps.ts";
 /** What the services of runs work with. */
 export interface RunDeps extends ServiceDeps {
   events: EventLog;
-  /** Attempts that a run has when its workers keep dying. */
+  /** Deaths of its worker that end a run. */
   maxAttempts: number;
 }

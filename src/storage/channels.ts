@@ -2,6 +2,8 @@
 export const CHANNELS = {
   /** A thread id: there may be a run of it to claim. */
   runs: "runs",
+  /** A thread id: a run of it is to start later. */
+  delays: "delays",
   /** A run id: its `cancel` column was set. */
   cancels: "cancels",
   /** A run id: it has ended. */

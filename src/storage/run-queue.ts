@@ -31,6 +31,9 @@ export interface ClaimedRun {
   graph_id: string;
   /** With `run_id` the fence of every write; grows with each claim. */
   attempt: number;
+  /** Workers that have died by this run's doing. */
+  deaths: number;
+  /** As many deaths end it. */
   max_attempts: number;
   cancel: CancelAction | null;
   input_applied: boolean;
@@ -43,7 +46,7 @@ export interface ClaimedRun {
 }
 
 const CLAIMED = raw(
-  "run_id, thread_id, assistant_id, graph_id, attempt, max_attempts, cancel, input_applied, keeps_events, kwargs, metadata",
+  "run_id, thread_id, assistant_id, graph_id, attempt, deaths, max_attempts, cancel, input_applied, keeps_events, kwargs, metadata",
 );
 
 /** The runs that have a turn and whose time has come, oldest first; a range scan of `runs_claim`. */
@@ -98,14 +101,11 @@ export async function finishRun(
   return row === null ? "lost" : "finished";
 }
 
-/**
- * Back to the queue with the turn it has. `attempt` is the fence and never
- * goes back, so an attempt that is not to count raises the limit instead.
- */
+/** Back to the queue with the turn it has. `deaths`: how many it has to answer for since its claim. */
 export async function handBackRun(
   tx: Queryable,
   fence: Fence,
-  params: { countAttempt: boolean; delayMs?: number },
+  params: { deaths: number; delayMs?: number },
 ): Promise<"handed back" | "lost"> {
   const row = await first(
     tx,
@@ -113,22 +113,21 @@ export async function handBackRun(
       update runs
       set q = 'ready', status = 'pending', owner = null, updated_at = ${tx.dialect.now},
           run_at = ${tx.dialect.nowPlus(params.delayMs ?? 0)},
-          max_attempts = max_attempts + ${params.countAttempt ? 0 : 1}
+          deaths = deaths + ${params.deaths}
       where ${held(fence)}
       returning run_id`,
   );
   return row === null ? "lost" : "handed back";
 }
 
-/** All that an instance owned, back to the queue. Its end was not their doing: graphs run elsewhere, so it spends no attempt. */
+/** All that an instance owned, back to the queue. Its end was not their doing: graphs run elsewhere, so it counts against none. */
 export async function handBackRunsOf(
   tx: Queryable,
   owner: string,
 ): Promise<string[]> {
   const rows = await tx.query<{ thread_id: string }>(sql`
     update runs
-    set q = 'ready', status = 'pending', owner = null, updated_at = ${tx.dialect.now},
-        max_attempts = max_attempts + 1
+    set q = 'ready', status = 'pending', owner = null, updated_at = ${tx.dialect.now}
     where owner = ${owner} and q = 'running'
     returning thread_id`);
   return rows.map((row) => row.thread_id);
@@ -170,6 +169,20 @@ export async function listThreadsToPromote(
       where thread_id = waiting.thread_id and q in ('ready', 'running'))
     limit ${limit}`);
   return rows.map((row) => row.thread_id);
+}
+
+/** When the next run is due that may not start yet; null when there is none. */
+export async function nextDueAt(db: Queryable): Promise<Date | null> {
+  const row = await first<{ run_at: string | null }>(
+    db,
+    sql`
+      select min(run_at) as run_at from (
+        select min(run_at) as run_at from runs where q = 'delayed'
+        union all
+        select min(run_at) from runs where q = 'ready' and run_at > ${db.dialect.now}
+      ) as waiting`,
+  );
+  return row?.run_at == null ? null : new Date(row.run_at);
 }
 
 /** Due runs of the thread line up behind the others; `promoteNext` decides who is next. */

@@ -40,6 +40,7 @@ export function serveWorker(pipe: Pipe): Worker {
     pipe,
     runtime: `node ${process.versions.node}`,
     requests: {
+      ping: async () => null,
       "project.load": (source) => load(context, source),
       ...runs.requests,
       ...stateRequests(context),

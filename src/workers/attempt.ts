@@ -5,10 +5,18 @@ import type { WorkerHandle } from "./worker-handle.ts";
 /** How an attempt ended: as the worker said, or without its word. */
 export type AttemptOutcome =
   | RunOutcome
-  /** Whether it did something after its last checkpoint is unknown. `byUs`: its worker was ended because of another run. */
-  | { status: "worker died"; byUs: boolean }
+  /** Whether it did something after its last checkpoint is unknown. */
+  | WorkerDeath
   /** The server could not store or read what the run needed: the graph is not at fault. */
   | { status: "server failed"; message: string };
+
+export interface WorkerDeath {
+  status: "worker died";
+  /** It was ended because of one of its runs. */
+  byUs: boolean;
+  /** All runs that it had; the same object for each of them. */
+  company: ReadonlySet<string>;
+}
 
 /** Executes, and puts into words what is no answer of the worker. Any other error is the run's own. */
 export async function attemptOutcome(
@@ -19,7 +27,11 @@ export async function attemptOutcome(
     return await worker.execute(run);
   } catch (cause) {
     if (cause instanceof PeerClosedError)
-      return { status: "worker died", byUs: worker.wasEnded };
+      return {
+        status: "worker died",
+        byUs: worker.wasEnded,
+        company: worker.fallen,
+      };
     const { name, message } =
       cause instanceof PeerError ? cause.remote : (cause as Error);
     if (isServerFault(cause)) return { status: "server failed", message };

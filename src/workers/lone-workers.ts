@@ -32,7 +32,7 @@ export class LoneWorkers {
     while (this.#alive >= this.#limit && !lone.isEnded)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     const outcome: AttemptOutcome = lone.isEnded
-      ? { status: "worker died", byUs: true }
+      ? { status: "worker died", byUs: true, company: new Set([run.run_id]) }
       : await this.#executeIn(lone, run);
     this.#runs.delete(run.run_id);
     this.#wake();
@@ -65,14 +65,10 @@ export class LoneWorkers {
     try {
       const worker = this.#launch();
       lone.worker = worker;
-      const isLoaded = await worker.loaded.then(
-        () => true,
-        () => false,
-      );
-      if (!isLoaded) return { status: "worker died", byUs: lone.isEnded };
+      await worker.loaded;
       return await attemptOutcome(worker, run);
     } catch (cause) {
-      // The system has no process to give.
+      // There is no process to be had, or none that can load the project: not the run's doing.
       return { status: "server failed", message: (cause as Error).message };
     } finally {
       lone.worker?.kill();

@@ -11,8 +11,10 @@ import {
 import type { ProducedEvent, RunExecution } from "../protocol/run-frames.ts";
 import { attemptOutcome, type AttemptOutcome } from "./attempt.ts";
 import type { LaunchWorker } from "./launch.ts";
+import { Liveness, unlessBlocked, WorkerBlockedError } from "./liveness.ts";
 import { LoneWorkers } from "./lone-workers.ts";
 import type { GraphState, Workers } from "./port.ts";
+import { StandIn } from "./stand-in.ts";
 import {
   WorkerHandle,
   type LoadResult,
@@ -40,12 +42,20 @@ export type ReloadOutcome = "replaced" | "kept" | "superseded";
 /** How long a question waits for a first worker to be ready. */
 const READY_TIMEOUT_MS = 60_000;
 
+/** Workers of one run each, at least: a long run that was only near a death must not keep the others waiting. */
+const LONE_WORKERS = 4;
+
+/** Workers that one question is put to, if they die or are blocked. */
+const ASKED_AT_MOST = 3;
+
 /** Keeps workers alive, hands them runs and questions, replaces them when they die or the project changes. */
 export class WorkerPool implements Workers, AsyncDisposable {
   readonly #options: PoolOptions;
   #workers: WorkerHandle[] = [];
   readonly #graphs = new Map<string, GraphState>();
   readonly #lone: LoneWorkers;
+  readonly #standIn = new StandIn(() => this.#launch());
+  readonly #liveness: Liveness;
   #waiting: (() => void)[] = [];
   #isClosed = false;
   #failedStarts = 0;
@@ -57,7 +67,18 @@ export class WorkerPool implements Workers, AsyncDisposable {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#lone = new LoneWorkers(() => this.#launch(), options.size);
+    this.#lone = new LoneWorkers(
+      () => this.#launch(),
+      Math.max(options.size, LONE_WORKERS),
+    );
+    this.#liveness = new Liveness({
+      workers: () => this.#workers,
+      log: options.log,
+      onChange: () => {
+        this.#wakeWaiting();
+        options.onRoom();
+      },
+    });
     for (const { graph_id } of options.project.graphs)
       this.#graphs.set(graph_id, { graph_id, state: "loading" });
   }
@@ -76,7 +97,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
 
   /** Runs that could start at once. */
   get room(): number {
-    return this.#ready().reduce(
+    return this.#awake().reduce(
       (sum, worker) =>
         sum + Math.max(0, this.#options.runsPerWorker - worker.runs.size),
       0,
@@ -88,7 +109,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
     run: RunExecution,
     { alone = false } = {},
   ): Promise<AttemptOutcome> | null {
-    const worker = leastBusy(this.#ready());
+    const worker = leastBusy(this.#awake());
     if (worker === null) return null;
     const executing = alone
       ? this.#lone.execute(run)
@@ -112,15 +133,21 @@ export class WorkerPool implements Workers, AsyncDisposable {
     method: K,
     params: WorkerRequests[K]["params"],
   ): Promise<WorkerRequests[K]["result"]> {
-    try {
-      return await this.#askOnce(method, params);
-    } catch (cause) {
-      if (!(cause instanceof PeerClosedError) || this.#isClosed)
-        throw asAppError(cause);
-      return this.#askOnce(method, params).catch((again: unknown) => {
-        throw asAppError(again);
-      });
-    }
+    for (let times = 1; ; times += 1)
+      try {
+        const worker = await this.#anyAwake();
+        const answer = worker.ask(method, params);
+        // The last one is waited for: it may be the question that takes so long.
+        return await (times === ASKED_AT_MOST
+          ? answer
+          : unlessBlocked(worker, answer));
+      } catch (cause) {
+        const isNoAnswer =
+          cause instanceof PeerClosedError ||
+          cause instanceof WorkerBlockedError;
+        if (!isNoAnswer || this.#isClosed || times === ASKED_AT_MOST)
+          throw asAppError(cause);
+      }
   }
 
   /**
@@ -148,11 +175,13 @@ export class WorkerPool implements Workers, AsyncDisposable {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wakeWaiting();
+    this.#liveness[Symbol.dispose]();
     const workers = [...this.#workers];
     if (this.#trial !== null) workers.push(this.#trial);
     for (const worker of workers) worker.kill();
     await Promise.all(workers.map((worker) => worker.exited));
     await this.#lone.close();
+    await this.#standIn.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -176,6 +205,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
     this.#adopt(result, first);
     for (let count = 1; count < this.#options.size; count += 1) this.#add();
     for (const worker of old) worker.retire();
+    this.#standIn.retire();
     return "replaced";
   }
 
@@ -244,7 +274,7 @@ export class WorkerPool implements Workers, AsyncDisposable {
       ? 0
       : backoffMs(this.#failedStarts, { firstMs: 1000, maxMs: 30_000 });
     this.#options.log.warn(
-      { pid: worker.pid, how, runs: worker.lostRuns },
+      { pid: worker.pid, how, runs: worker.fallen.size },
       hadLoaded
         ? "a worker died and is replaced"
         : `a worker died while it started; trying again in ${delay} ms`,
@@ -260,19 +290,12 @@ export class WorkerPool implements Workers, AsyncDisposable {
     return this.#workers.filter((worker) => !worker.wasRetired).length;
   }
 
-  async #askOnce<K extends keyof WorkerRequests & string>(
-    method: K,
-    params: WorkerRequests[K]["params"],
-  ): Promise<WorkerRequests[K]["result"]> {
-    const worker = await this.#anyReady();
-    return worker.ask(method, params);
-  }
-
-  async #anyReady(): Promise<WorkerHandle> {
+  async #anyAwake(): Promise<WorkerHandle> {
     const deadline = Date.now() + READY_TIMEOUT_MS;
     for (;;) {
-      const worker = leastBusy(this.#ready());
+      const worker = leastBusy(this.#awake());
       if (worker !== null) return worker;
+      if (this.#areAllBlocked && !this.#isClosed) return this.#standIn.worker();
       const left = deadline - Date.now();
       if (left <= 0 || this.#isClosed)
         throw unavailable("no worker is ready to answer; see the server's log");
@@ -297,8 +320,19 @@ export class WorkerPool implements Workers, AsyncDisposable {
     for (const wake of waiting) wake();
   }
 
-  #ready(): WorkerHandle[] {
-    return this.#workers.filter((worker) => worker.state === "ready");
+  /** Those that take work and answer. */
+  #awake(): WorkerHandle[] {
+    return this.#workers.filter(
+      (worker) => worker.state === "ready" && !worker.blocked.signal.aborted,
+    );
+  }
+
+  /** And none is on its way. */
+  get #areAllBlocked(): boolean {
+    const kept = this.#workers.filter((worker) => !worker.wasRetired);
+    return (
+      kept.length > 0 && kept.every((worker) => worker.blocked.signal.aborted)
+    );
   }
 
   #workerOf(runId: string): WorkerHandle | undefined {

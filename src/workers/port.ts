@@ -12,7 +12,8 @@ export interface Workers {
    * Asks one worker, and waits for the first to be ready while all of them
    * start. Rejects with AppError: the code that the worker gave (`not_found`,
    * `invalid`, `bad_request`, `conflict`), `unavailable` when no worker could
-   * answer. A question whose worker died is asked once more of another.
+   * answer. A question whose worker died, or is blocked by a graph that keeps
+   * the CPU, is asked again of another.
    */
   ask<K extends keyof WorkerRequests & string>(
     method: K,

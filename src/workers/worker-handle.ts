@@ -61,6 +61,8 @@ export class WorkerHandle {
   readonly exited: Promise<string>;
   readonly pid: number | null;
   readonly runs = new Set<string>();
+  /** The runs that it had when it died. */
+  fallen: ReadonlySet<string> = new Set();
   /** Milliseconds that each graph took to load. */
   readonly loadTimes = new Map<string, number>();
   hasLoaded = false;
@@ -69,6 +71,8 @@ export class WorkerHandle {
   lostRuns = 0;
   /** We have killed it, for one of its runs. */
   wasEnded = false;
+  /** Aborted while a graph keeps its event loop from turning; a new one when it turns again. */
+  blocked = new AbortController();
   /** Questions in flight, for choosing the least busy worker. */
   asked = 0;
   readonly #launched: LaunchedWorker;
@@ -103,6 +107,11 @@ export class WorkerHandle {
       this.asked -= 1;
       this.#leaveWhenIdle();
     });
+  }
+
+  /** Resolves when its event loop has turned. Rejects with PeerClosedError when the worker dies. */
+  async ping(): Promise<void> {
+    await this.#peer.request("ping", null);
   }
 
   /** Rejects with PeerClosedError when the worker dies. */
@@ -160,7 +169,7 @@ export class WorkerHandle {
   #die(): void {
     if (this.state === "gone") return;
     this.state = "gone";
-    this.lostRuns = this.runs.size;
+    this.fallen = new Set(this.runs);
   }
 
   async #load(project: WorkerProject): Promise<LoadResult> {

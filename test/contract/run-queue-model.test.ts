@@ -214,7 +214,7 @@ class World {
     const run = this.take(pick);
     if (run === undefined) return;
     const outcome = await opened.database.transaction((tx) =>
-      handBackRun(tx, run, { countAttempt: true }),
+      handBackRun(tx, run, { deaths: 1 }),
     );
     expect(outcome).toBe("handed back");
   }

@@ -111,19 +111,19 @@ describe.each(drivers())("the run queue on $name", (driver) => {
       (run) => run.thread_id === thread,
     );
     await opened.database.transaction((tx) =>
-      handBackRun(tx, first!, { countAttempt: true }),
+      handBackRun(tx, first!, { deaths: 1 }),
     );
     const [second] = (await queue.claim(owner, 100)).filter(
       (run) => run.thread_id === thread,
     );
-    expect(second?.attempt).toBe(2);
+    expect(second).toMatchObject({ attempt: 2, deaths: 1 });
     expect(await queue.finish(first!)).toBe("lost");
     expect(await states(thread)).toEqual(["running"]);
     expect(await queue.finish(second!)).toBe("finished");
     expect(await queue.finish(second!)).toBe("lost");
   });
 
-  it("spends no attempt when the server itself hands a run back", async () => {
+  it("counts no death when the server itself hands a run back", async () => {
     const thread = await queue.thread();
     const owner = await queue.instance();
     await queue.enqueue(thread);
@@ -131,14 +131,12 @@ describe.each(drivers())("the run queue on $name", (driver) => {
       (claimed) => claimed.thread_id === thread,
     );
     await opened.database.transaction((tx) =>
-      handBackRun(tx, run!, { countAttempt: false }),
+      handBackRun(tx, run!, { deaths: 0 }),
     );
     const [again] = (await queue.claim(owner, 100)).filter(
       (claimed) => claimed.thread_id === thread,
     );
-    expect(again!.max_attempts - again!.attempt).toBe(
-      run!.max_attempts - run!.attempt,
-    );
+    expect(again).toMatchObject({ attempt: 2, deaths: 0 });
   });
 
   it("lets an instance that has no row claim nothing", async () => {

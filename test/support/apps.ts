@@ -75,7 +75,7 @@ export async function openTestApp({
     workers,
     log,
     events: new EventLog({ database, log }),
-    maxAttempts: 4,
+    maxAttempts: 3,
     defaultTtl: null,
     storeTtl: NO_STORE_TTL,
     http: {

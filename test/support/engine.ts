@@ -100,9 +100,9 @@ export async function openEngine(
       q: string;
       status: string;
       attempt: number;
-      max_attempts: number;
+      deaths: number;
     }>(
-      sql`select q, status, attempt, max_attempts from runs where run_id = ${run_id}`,
+      sql`select q, status, attempt, deaths from runs where run_id = ${run_id}`,
     );
     return row;
   };

@@ -22,7 +22,7 @@ export function testApp(
     defaultTtl: null,
     storeTtl: NO_STORE_TTL,
     events: new EventLog({ database, log }),
-    maxAttempts: 4,
+    maxAttempts: 3,
     http: {
       cors: OPEN_CORS,
       maxBodyBytes: 1_000_000,

@@ -37,7 +37,7 @@ export async function openRunQueue(database: Database) {
     workers: NO_WORKERS,
     events: new EventLog({ database, log }),
     defaultTtl: null,
-    maxAttempts: 4,
+    maxAttempts: 3,
   };
   await registerGraphs(deps, [{ graph_id: "agent", description: null }], {});
   return {

@@ -131,7 +131,8 @@ create table runs (
   multitask_strategy text not null check (multitask_strategy in ('reject', 'rollback', 'interrupt', 'enqueue')),
   run_at integer not null,                     -- not before
   attempt integer not null default 0,
-  max_attempts integer not null default 4,
+  deaths integer not null default 0,           -- of workers, that were this run's doing
+  max_attempts integer not null default 3,
   owner text references instances,
   cancel text check (cancel in ('interrupt', 'rollback')),
   cancel_reason text,
