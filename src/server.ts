@@ -142,6 +142,7 @@ function workerProcesses(config: Config, log: Logger): LaunchWorker {
       args: config.graphs.map(({ file }) => file),
       cwd: config.root,
       env,
+      heapMb: config.workerHeapMb,
       onOutput: (stream, line) =>
         stream === "stderr" ? log.warn(line) : log.info(line),
     });
@@ -157,7 +158,7 @@ async function loadApp(
     ...parts,
     defaultTtl: config.ttl,
     storeTtl: config.storeTtl,
-    maxAttempts: config.maxRetries + 1,
+    maxAttempts: Math.max(1, config.maxRetries),
     http: {
       cors: config.cors,
       maxBodyBytes: config.bodyLimitBytes,

@@ -19,6 +19,10 @@ export function addServerOptions(command: Command): Command {
       "runs at once per worker; 0 serves the API only (default: 10)",
     )
     .option(
+      "--worker-heap <megabytes>",
+      "limit of the JavaScript heap of each worker (default: Node's own)",
+    )
+    .option(
       "--durability <mode>",
       "full: acknowledged writes survive power loss; relaxed: kill -9 only (default: full)",
     )

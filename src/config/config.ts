@@ -19,6 +19,7 @@ export interface Flags {
   dataDir?: string;
   workers?: string;
   nJobsPerWorker?: string;
+  workerHeap?: string;
   durability?: string;
   /** False after `--no-reload`. */
   reload: boolean;
@@ -57,6 +58,8 @@ export interface Config {
   workers: number;
   /** Runs at once per worker; 0 executes none here. */
   jobsPerWorker: number;
+  /** Limit of the JavaScript heap of a worker; null: Node's own. */
+  workerHeapMb: number | null;
   /** Replace workers when a file of the project changes. */
   reload: boolean;
   bodyLimitBytes: number;
@@ -71,7 +74,7 @@ export interface Config {
   langgraphConfig: Record<string, JsonObject>;
   runTimeoutSeconds: number;
   shutdownGraceSeconds: number;
-  /** Attempts after the first, for failures of the machine. */
+  /** How many deaths of its worker a run may be the cause of; the one that makes it full ends it. */
   maxRetries: number;
   /** From the abort signal to the kill of the worker. */
   cancelGraceSeconds: number;

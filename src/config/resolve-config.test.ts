@@ -63,6 +63,7 @@ test("dev without any setting is one worker on loopback that reloads", () => {
     durability: "full",
     workers: 1,
     jobsPerWorker: 10,
+    workerHeapMb: null,
     reload: true,
     runTimeoutSeconds: 3600,
     shutdownGraceSeconds: 180,

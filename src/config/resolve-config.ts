@@ -55,17 +55,20 @@ const WHOLE = Number.MAX_SAFE_INTEGER;
 function toCapacity(
   { mode, flags, machine }: ConfigInput,
   env: Env,
-): Pick<Config, "workers" | "jobsPerWorker"> {
+): Pick<Config, "workers" | "jobsPerWorker" | "workerHeapMb"> {
   const workers = firstSource(["--workers", flags.workers]);
   const jobs = firstSource(
     ["--n-jobs-per-worker", flags.nJobsPerWorker],
     ["N_JOBS_PER_WORKER", env["N_JOBS_PER_WORKER"]],
   );
+  const heap = firstSource(["--worker-heap", flags.workerHeap]);
   // One core is left to the server process, which answers everybody.
   const standard = mode === "dev" ? 1 : Math.max(1, machine.cores - 1);
   return {
     workers: workers ? toInteger(workers, { min: 1, max: 1024 }) : standard,
     jobsPerWorker: jobs ? toInteger(jobs, { min: 0, max: 100_000 }) : 10,
+    // LangGraph and a project of some size need about 60 MB themselves.
+    workerHeapMb: heap ? toInteger(heap, { min: 64, max: 1_048_576 }) : null,
   };
 }
 

@@ -22,6 +22,8 @@ export interface LaunchParams {
   args: string[];
   cwd: string;
   env: Record<string, string | undefined>;
+  /** Limit of its JavaScript heap in MB, past which it dies; null is Node's own. */
+  heapMb: number | null;
   /** A line that the process wrote past our console hooks, as native code does. */
   onOutput: (stream: "stdout" | "stderr", line: string) => void;
 }
@@ -33,7 +35,7 @@ const PIPE_FD = 3;
 export function launchWorkerProcess(params: LaunchParams): LaunchedWorker {
   const child = spawn(
     process.execPath,
-    ["--enable-source-maps", params.program, ...params.args],
+    [...nodeFlags(params), params.program, ...params.args],
     {
       cwd: params.cwd,
       env: params.env,
@@ -53,6 +55,11 @@ export function launchWorkerProcess(params: LaunchParams): LaunchedWorker {
     exited,
   };
 }
+
+const nodeFlags = ({ heapMb }: LaunchParams): string[] => [
+  "--enable-source-maps",
+  ...(heapMb === null ? [] : [`--max-old-space-size=${heapMb}`]),
+];
 
 function exitOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
