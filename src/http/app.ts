@@ -16,6 +16,7 @@ import { runRoutes } from "./routes/runs.ts";
 import { storeRoutes } from "./routes/store.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { threadStateRoutes } from "./routes/thread-state.ts";
+import { threadStreamRoutes } from "./routes/thread-stream.ts";
 import { threadRoutes } from "./routes/threads.ts";
 import { unknownPath } from "./unknown-path.ts";
 
@@ -37,6 +38,7 @@ export function createApp(deps: AppDeps): App {
     assistantChangeRoutes(deps),
     threadRoutes(deps),
     threadStateRoutes(deps),
+    threadStreamRoutes(deps),
     runCreateRoutes(deps),
     runRoutes(deps),
     runJoinRoutes(deps),

@@ -7,9 +7,11 @@ import type { EventFilter, RunEvent } from "../model/run-event.ts";
 import type { Run } from "../model/run.ts";
 import { cancelRun } from "../services/cancel-run.ts";
 import type { RunDeps } from "../services/run-deps.ts";
-import { streamRun, waitForRun } from "../services/runs.ts";
+import { streamRun } from "../services/run-stream.ts";
+import { waitForRun } from "../services/runs.ts";
 import { sseStream, waitStream } from "../stream/sse.ts";
 import type { AppEnv } from "./deps.ts";
+import { eventStreamResponse } from "./event-stream.ts";
 
 /** What a client that goes away leaves behind. */
 export type OnDisconnect = "cancel" | "continue";
@@ -25,7 +27,11 @@ export const setLocation = (
   c: Context,
   run: RunAddress,
   way: "stream" | "join",
-): void => c.header("Location", `${runPath(run)}/${way}`);
+): void => {
+  // A client that comes back does not always repeat what it has asked for.
+  const query = way === "stream" ? new URL(c.req.url).search : "";
+  c.header("Location", `${runPath(run)}/${way}${query}`);
+};
 
 /** Stateless runs hide their thread here; `Location` names it, for those who reconnect. */
 export const setRunHeaders = (
@@ -62,10 +68,7 @@ export function streamResponse(
     gone.abort();
     if (!isComplete) onGone(deps, c.get("caller"), run, params.onDisconnect);
   });
-  c.header("Content-Type", "text/event-stream");
-  c.header("Cache-Control", "no-store");
-  c.header("X-Accel-Buffering", "no");
-  return c.body(body);
+  return eventStreamResponse(c, body);
 }
 
 /** A response whose JSON is still to come. */

@@ -44,6 +44,7 @@ async function removeThread(
     );
   // Whoever waits for one of its runs wakes up and finds it gone.
   for (const runId of stopped.all) database.notify(CHANNELS.finished, runId);
+  database.notify(CHANNELS.deleted, threadId);
   return true;
 }
 

@@ -8,4 +8,6 @@ export const CHANNELS = {
   cancels: "cancels",
   /** A run id: it has ended. */
   finished: "finished",
+  /** A thread id: it is gone. */
+  deleted: "deleted",
 } as const;

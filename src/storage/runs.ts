@@ -111,6 +111,18 @@ export async function listUnfinishedRuns(
     order by seq`);
 }
 
+/** The newest checkpoint that the run has made of its graph. Null: none, or there is no such run. */
+export async function getLastCheckpointId(
+  db: Queryable,
+  runId: string,
+): Promise<string | null> {
+  const row = await first<{ last_checkpoint_id: string | null }>(
+    db,
+    sql`select last_checkpoint_id from runs where run_id = ${runId}`,
+  );
+  return row?.last_checkpoint_id ?? null;
+}
+
 export async function deleteRun(tx: Queryable, runId: string): Promise<void> {
   await tx.query(sql`delete from runs where run_id = ${runId}`);
 }

@@ -120,6 +120,12 @@ export class EventLog {
     if (!this.#isFlushing) void this.#flush();
   }
 
+  /** The same for whatever runs on the thread. */
+  keepAll(threadId: string): void {
+    for (const { key } of this.#runs.values())
+      if (key.thread_id === threadId) this.keep(key.run_id);
+  }
+
   /**
    * What is left to write of the run, with its closing events, for the finish
    * transaction. They are published by `close`, after the commit. Waits for the

@@ -17,11 +17,12 @@ import type { EventLog } from "./event-log.ts";
 
 export interface FollowParams {
   thread_id: string;
-  run_id: string;
+  /** Null: all runs of the thread, those that it has yet to get among them. */
+  run_id: string | null;
   /** Events with a greater seq; -1 for all that are kept. */
   after: number;
   signal: AbortSignal;
-  /** Whether the run has ended; asked when there is nothing more to read. */
+  /** Whether nothing can come any more: the run has ended, the thread is gone. Asked when there is nothing more to read. */
   hasEnded: () => Promise<boolean>;
 }
 
@@ -31,13 +32,15 @@ const MAX_QUEUED_BYTES = 1024 * 1024;
 
 const SEGMENTS_PER_PAGE = 50;
 
-/** The events of a run from a cursor to its end. Returns when the run has ended or `signal` fires. */
+/** The events of a run, or of a thread, from a cursor to the end. Returns when that has come or `signal` fires. */
 export async function* follow(
   deps: { database: Database; events: EventLog },
   params: FollowParams,
 ): AsyncGenerator<RunEvent> {
   const { thread_id, run_id, signal } = params;
   let cursor = params.after;
+  let readAgainAt = -1;
+  const isLast = ({ event }: RunEvent) => event === "end" && run_id !== null;
   while (!signal.aborted) {
     for await (const event of history(deps.events, {
       thread_id,
@@ -46,7 +49,7 @@ export async function* follow(
     })) {
       cursor = event.seq;
       yield event;
-      if (event.event === "end" || signal.aborted) return;
+      if (isLast(event) || signal.aborted) return;
     }
     using live = new LiveQueue(deps, params);
     for await (const event of history(deps.events, {
@@ -56,7 +59,7 @@ export async function* follow(
     })) {
       cursor = event.seq;
       yield event;
-      if (event.event === "end" || signal.aborted) return;
+      if (isLast(event) || signal.aborted) return;
     }
     if (await params.hasEnded()) {
       // The end may have been written between the re-read and the question.
@@ -70,13 +73,18 @@ export async function* follow(
     }
     for await (const event of live) {
       if (event.seq <= cursor) continue;
+      // A run may begin before the end of the one before it, which is stored, was told.
+      if (run_id === null && event.seq > cursor + 1 && readAgainAt !== cursor) {
+        readAgainAt = cursor;
+        break;
+      }
       cursor = event.seq;
       yield event;
-      if (event.event === "end") return;
+      if (isLast(event)) return;
     }
     // Overflow, or an end without an `end` event: what is in the table decides.
     if (live.hasOverflowed) {
-      deps.events.keep(run_id);
+      deps.events.keepAll(thread_id);
       await deps.events.flushed();
     }
   }
@@ -84,7 +92,7 @@ export async function* follow(
 
 async function* history(
   events: EventLog,
-  params: { thread_id: string; run_id: string; after: number },
+  params: { thread_id: string; run_id: string | null; after: number },
 ): AsyncGenerator<RunEvent> {
   let after = params.after;
   for (;;) {
@@ -99,7 +107,7 @@ async function* history(
   }
 }
 
-/** Live events of one run, kept until the reader comes for them. Ends at overflow, at the run's end, or by the signal. */
+/** Live events, kept until the reader comes for them. Ends at overflow, when no more can come, or by the signal. */
 class LiveQueue implements Disposable, AsyncIterable<RunEvent> {
   hasOverflowed = false;
   #queue: RunEvent[] = [];
@@ -112,16 +120,21 @@ class LiveQueue implements Disposable, AsyncIterable<RunEvent> {
     deps: { database: Database; events: EventLog },
     params: FollowParams,
   ) {
+    const { thread_id, run_id, signal } = params;
     const over = () => this.#end();
-    params.signal.addEventListener("abort", over);
+    signal.addEventListener("abort", over);
     this.#endings = [
-      deps.events.subscribe(params.thread_id, (event) => {
-        if (event.run_id === params.run_id) this.#push(event);
+      deps.events.subscribe(thread_id, (event) => {
+        if (event.seq <= params.after) return;
+        if (run_id === null || event.run_id === run_id) this.#push(event);
       }),
-      deps.database.listen(CHANNELS.finished, (runId) => {
-        if (runId === params.run_id) over();
-      }),
-      () => params.signal.removeEventListener("abort", over),
+      deps.database.listen(
+        run_id === null ? CHANNELS.deleted : CHANNELS.finished,
+        (id) => {
+          if (id === (run_id ?? thread_id)) over();
+        },
+      ),
+      () => signal.removeEventListener("abort", over),
     ];
   }
 

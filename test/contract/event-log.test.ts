@@ -160,6 +160,42 @@ describe.each(drivers())("the event log on $name", (driver) => {
     });
   });
 
+  it("shows the end of a run to a reader of its thread whom the next run has reached already", async () => {
+    const { events, run } = await startRun();
+    await queue.enqueue(run.thread_id);
+    const leave = new AbortController();
+    const seen: string[] = [];
+    const reading = (async () => {
+      const params = { thread_id: run.thread_id, run_id: null, after: -1 };
+      for await (const { seq, event } of follow(
+        { database: opened.database, events },
+        { ...params, signal: leave.signal, hasEnded: async () => false },
+      ))
+        seen.push(`${seq} ${event}`);
+    })();
+    void events.append(run, values(2));
+    await waitFor("they are read", () => seen.length === 2);
+    const segment = await events.take(run, [END]);
+    await opened.database.transaction((tx) => insertSegment(tx, segment!));
+    await queue.finish(run);
+    const next = (await queue.claim(owner)).find(
+      ({ thread_id }) => thread_id === run.thread_id,
+    )!;
+    events.open(next, 4);
+    void events.append(next, [["metadata", "{}"]]);
+    events.close(run, [END]);
+    void events.append(next, values(1));
+    await waitFor("all is read", () => seen.length >= 5);
+    leave.abort();
+    await reading;
+    expect(seen).toEqual([
+      ...["1 values", "2 values", "3 end"],
+      ...["4 metadata", "5 values"],
+    ]);
+    events.close(next, []);
+    await queue.finish(next);
+  });
+
   it("goes on after a cursor, exclusively", async () => {
     const { events, run } = await startRun();
     void events.append(run, values(50));

@@ -19,7 +19,6 @@ export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
   ],
   ["Creating runs in batches", "POST /runs/batch"],
   ["Cancelling many runs at once", "POST /runs/cancel"],
-  ["The stream of a thread", "GET /threads/:thread_id/stream"],
   [
     "The streaming protocol v2",
     "POST /threads/:thread_id/commands",

@@ -6,6 +6,7 @@ import { modesInQuery } from "../../model/stream-modes.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
 import { requireRun } from "../../services/runs.ts";
 import type { MountRoutes } from "../deps.ts";
+import { cursorHeaders, cursorOf } from "../event-stream.ts";
 import { namespaceQuery, namespacesOf, pathId } from "../query.ts";
 import { jsonResponse } from "../responses.ts";
 import {
@@ -36,15 +37,12 @@ const streamQuery = onLeaving.extend({
   stream_mode: modesInQuery(STREAM_MODES).optional(),
 });
 
-/** `-1` replays everything; absent means live events only. */
-const streamHeaders = z.object({ "last-event-id": z.string().optional() });
-
 const stream = createRoute({
   method: "get",
   path: "/threads/{thread_id}/runs/{run_id}/stream",
   tags: ["Runs"],
   summary: "Join the event stream of a run",
-  request: { params: threadAndRun, query: streamQuery, headers: streamHeaders },
+  request: { params: threadAndRun, query: streamQuery, headers: cursorHeaders },
   responses: { 200: eventStream },
 });
 
@@ -56,7 +54,7 @@ const streamById = createRoute({
   request: {
     params: pathId("run_id"),
     query: streamQuery,
-    headers: streamHeaders,
+    headers: cursorHeaders,
   },
   responses: { 200: eventStream },
 });
@@ -108,21 +106,16 @@ const onDisconnect = (query: z.output<typeof onLeaving>) =>
 function joinParams(
   log: Logger,
   query: StreamQuery,
-  headers: z.output<typeof streamHeaders>,
+  headers: z.output<typeof cursorHeaders>,
 ) {
   const { modes = [], unknown = [] } = query.stream_mode ?? {};
   if (unknown.length > 0)
     log.warn({ unknown }, "unknown stream modes are ignored");
+  const after = cursorOf(headers);
   return {
-    after: cursor(headers["last-event-id"]),
+    after: after === null ? null : Math.floor(after),
     modes: modes.length === 0 ? null : modes,
     namespaces: namespacesOf(query),
     onDisconnect: onDisconnect(query),
   };
-}
-
-/** Null without a cursor. One that is not ours replays everything that is kept. */
-function cursor(lastEventId: string | undefined): number | null {
-  if (lastEventId === undefined) return null;
-  return /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : -1;
 }

@@ -12,6 +12,7 @@ import { runStreamSuite } from "./suites/run-streams.ts";
 import { runSuite } from "./suites/runs.ts";
 import { storeSuite } from "./suites/store.ts";
 import { threadStateSuite } from "./suites/thread-state.ts";
+import { threadStreamSuite } from "./suites/thread-stream.ts";
 import { threadSuite } from "./suites/threads.ts";
 import { transportSuite } from "./suites/transport.ts";
 
@@ -23,6 +24,7 @@ const driven = new Driven({
 
 assistantSuite(driven);
 threadSuite(driven);
+threadStreamSuite(driven);
 threadStateSuite(driven);
 runSuite(driven);
 runOptionSuite(driven);

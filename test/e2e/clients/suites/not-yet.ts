@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { NOBODY } from "../../../support/sdk.ts";
-import { drain, expectRefused, type Driven } from "./driven.ts";
+import { expectRefused, type Driven } from "./driven.ts";
 
 /**
  * What this version answers with 501. Who builds one of them finds it here:
@@ -20,10 +20,6 @@ export function notYetSuite(driven: Driven): void {
     [
       "runs.createBatch",
       () => driven.client.runs.createBatch([{ assistantId: "agent" }]),
-    ],
-    [
-      "threads.joinStream",
-      () => drain(driven.client.threads.joinStream(NOBODY)),
     ],
     ["~ui.getComponent", () => driven.client["~ui"].getComponent("agent", "x")],
   ];
