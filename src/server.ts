@@ -60,10 +60,12 @@ export async function startServer(
   try {
     const database = await openDatabase(config, closers);
     const events = new EventLog({ database, log });
-    const parts = { database, events, log };
+    const address: Address = { url: null };
+    const parts = { database, events, log, address };
     const { workers, dispatcher } = buildEngine(config, parts, options);
     await registerGraphs(parts, config.graphs, config.langgraphConfig);
     const listening = await listenFor(config);
+    address.url = listening.url;
     closers.push(
       () => listening.close(HTTP_CLOSE_MS),
       () => workers.close(),
@@ -83,18 +85,26 @@ export async function startServer(
   }
 }
 
-type Parts = { database: SqliteDatabase; events: EventLog; log: Logger };
+/** Where the server is reached, once it listens; no worker starts before. */
+type Address = { url: string | null };
+
+type Parts = {
+  database: SqliteDatabase;
+  events: EventLog;
+  log: Logger;
+  address: Address;
+};
 
 function buildEngine(
   config: Config,
-  { database, events, log }: Parts,
+  { database, events, log, address }: Parts,
   options: ServerOptions,
 ): { workers: WorkerPool; dispatcher: Dispatcher } {
   const workers = new WorkerPool({
     size: config.workers,
     runsPerWorker: config.jobsPerWorker,
     project: { root: config.root, graphs: config.graphs },
-    launch: options.launch ?? workerProcesses(config, log),
+    launch: options.launch ?? workerProcesses(config, log, address),
     requests: {
       ...checkpointRequests({ database }),
       ...storeRequests({ database, ttl: config.storeTtl }),
@@ -131,17 +141,22 @@ async function openDatabase(
   return database;
 }
 
-function workerProcesses(config: Config, log: Logger): LaunchWorker {
-  const env = {
+function workerProcesses(
+  config: Config,
+  log: Logger,
+  address: Address,
+): LaunchWorker {
+  const env = () => ({
+    ...(address.url === null ? {} : { LANGGRAPH_API_URL: address.url }),
     ...config.workerEnv,
     SPOOL_CACHE_DIR: join(config.dataDir, "schemas"),
-  };
+  });
   return () =>
     launchWorkerProcess({
       program: WORKER_PROGRAM,
       args: config.graphs.map(({ file }) => file),
       cwd: config.root,
-      env,
+      env: env(),
       heapMb: config.workerHeapMb,
       onOutput: (stream, line) =>
         stream === "stderr" ? log.warn(line) : log.info(line),
@@ -161,6 +176,7 @@ async function loadApp(
     maxAttempts: Math.max(1, config.maxRetries),
     http: {
       cors: config.cors,
+      configurableHeaders: config.configurableHeaders,
       maxBodyBytes: config.bodyLimitBytes,
       langgraphVersion: installedVersion("@langchain/langgraph", config.root),
     },

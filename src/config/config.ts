@@ -1,6 +1,7 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { LogSettings } from "../lib/logger.ts";
 import type { CorsSettings } from "../model/cors.ts";
+import type { HeaderRules } from "../model/header-rules.ts";
 import type { StoreTtl } from "../model/store-item.ts";
 import type { TtlRule } from "../model/thread.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
@@ -64,6 +65,8 @@ export interface Config {
   reload: boolean;
   bodyLimitBytes: number;
   cors: CorsSettings;
+  /** `http.configurable_headers`; null: graphs see no headers. */
+  configurableHeaders: HeaderRules | null;
   log: LogSettings;
   /** Null: threads do not expire unless they say so. */
   ttl: TtlRule | null;

@@ -32,7 +32,7 @@ const NOT_SERVED = ["webhooks", "ui", "ui_config", "disable_persistence"];
 const SERVED_PARTS: Record<string, string[]> = {
   checkpointer: ["ttl"],
   store: ["ttl"],
-  http: ["cors"],
+  http: ["cors", "configurable_headers", "configurable-headers"],
 };
 
 /** Keys that protect something: a server that ignores them must say so loudly, or not start. */

@@ -3,13 +3,20 @@ import { basename, dirname, join, resolve } from "node:path";
 import { isObject } from "../lib/json.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import type { CorsSettings } from "../model/cors.ts";
+import { SECRET_HEADERS, type HeaderRules } from "../model/header-rules.ts";
 import { NO_STORE_TTL, type StoreTtl } from "../model/store-item.ts";
 import type { TtlRule } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
 import { toGraphSpecs } from "./graph-specs.ts";
 import { readJsonFile } from "./json-file.ts";
 import { keyWarnings, PROTECTIVE_KEYS } from "./known-keys.ts";
-import { toCors, toSection, toStoreTtl, toTtlRule } from "./sections.ts";
+import {
+  toCors,
+  toHeaderRules,
+  toSection,
+  toStoreTtl,
+  toTtlRule,
+} from "./sections.ts";
 
 /** Where the project's variables come from: the key `env`. */
 export type EnvSource =
@@ -28,6 +35,7 @@ export interface Project {
   graphs: GraphSpec[];
   env: EnvSource;
   cors: CorsSettings | null;
+  configurableHeaders: HeaderRules | null;
   ttl: TtlRule | null;
   storeTtl: StoreTtl;
   /** Major version; null when nothing is said. */
@@ -48,11 +56,14 @@ export function readProject(path: string): Project {
       `${shown}: must be an object like {"graphs": {"agent": "./src/agent.ts:graph"}}`,
     );
   refuseRemovedKeys(document, shown);
-  const cors = toSection(
-    section(document, "http", shown)["cors"],
-    "http.cors",
+  const http = section(document, "http", shown);
+  const cors = toSection(http["cors"], "http.cors", shown);
+  const headers = toSection(
+    http["configurable_headers"] ?? http["configurable-headers"],
+    "http.configurable_headers",
     shown,
   );
+  const configurableHeaders = headers && toHeaderRules(headers);
   const ttl = toSection(
     section(document, "checkpointer", shown)["ttl"],
     "checkpointer.ttl",
@@ -69,11 +80,15 @@ export function readProject(path: string): Project {
     graphs: toGraphSpecs(document["graphs"], { root, shown }),
     env: toEnvSource(document["env"], { root, shown }),
     cors: cors && toCors(cors),
+    configurableHeaders,
     ttl: ttl && toTtlRule(ttl),
     storeTtl: storeTtl === null ? NO_STORE_TTL : toStoreTtl(storeTtl),
     nodeVersion: toNodeVersion(document["node_version"], shown),
     protective: PROTECTIVE_KEYS.filter((key) => document[key] != null),
-    warnings: keyWarnings(document, shown),
+    warnings: [
+      ...keyWarnings(document, shown),
+      ...secretWarnings(configurableHeaders, shown),
+    ],
   };
 }
 
@@ -96,6 +111,14 @@ function section(
 ): Record<string, unknown> {
   return toSection(document[key], key, shown)?.values ?? {};
 }
+
+const secretWarnings = (rules: HeaderRules | null, shown: string): string[] =>
+  (rules?.includes ?? [])
+    .filter((name) => SECRET_HEADERS.includes(name.toLowerCase()))
+    .map(
+      (name) =>
+        `${shown}: http.configurable_headers.includes names ${name}, which is a secret: graphs never see it`,
+    );
 
 function refuseRemovedKeys(
   document: Record<string, unknown>,

@@ -12,6 +12,7 @@ const PROJECT: Project = {
   graphs: [],
   env: { kind: "none" },
   cors: null,
+  configurableHeaders: null,
   ttl: null,
   storeTtl: NO_STORE_TTL,
   nodeVersion: null,

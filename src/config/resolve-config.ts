@@ -37,6 +37,7 @@ export function resolveConfig(input: ConfigInput): {
     durability: toDurability(flags),
     reload: mode === "dev" && flags.reload,
     cors: project.cors ?? toOrigins(env),
+    configurableHeaders: project.configurableHeaders,
     log: toLogSettings(env, machine),
     ttl: project.ttl,
     storeTtl: project.storeTtl,

@@ -1,5 +1,6 @@
 import { isObject } from "../lib/json.ts";
 import type { CorsSettings } from "../model/cors.ts";
+import type { HeaderRules } from "../model/header-rules.ts";
 import type { StoreTtl } from "../model/store-item.ts";
 import { TTL_STRATEGIES, type TtlRule } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
@@ -49,6 +50,16 @@ export function toCors(section: Section): CorsSettings {
     allow_credentials,
     expose_headers: texts(section, "expose_headers") ?? [],
     max_age: amount(section, "max_age") ?? OPEN_CORS.max_age,
+  };
+}
+
+/** `http.configurable_headers`. */
+export function toHeaderRules(section: Section): HeaderRules {
+  // In the singular they were once in the official documentation.
+  const singular = (name: string) => texts(section, name) ?? [];
+  return {
+    includes: texts(section, "includes") ?? singular("include"),
+    excludes: texts(section, "excludes") ?? singular("exclude"),
   };
 }
 

@@ -27,7 +27,7 @@ export function createApp(deps: AppDeps): App {
     requestId(),
     requestLog(deps.log),
     cors(deps.http.cors),
-    caller(),
+    caller(deps.http.configurableHeaders),
     durable(() => deps.database.durable()),
   );
   app.onError((error, c) => errorResponse(error, c, deps.log));

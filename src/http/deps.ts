@@ -3,6 +3,7 @@ import type { Caller } from "../auth/caller.ts";
 import type { RunDeps } from "../services/run-deps.ts";
 import type { StoreDeps } from "../services/store.ts";
 import type { CorsSettings } from "../model/cors.ts";
+import type { HeaderRules } from "../model/header-rules.ts";
 
 /** What the routes work with: all that the services need, and what concerns HTTP alone. */
 export interface AppDeps extends RunDeps, StoreDeps {
@@ -11,6 +12,8 @@ export interface AppDeps extends RunDeps, StoreDeps {
 
 export interface HttpSettings {
   cors: CorsSettings;
+  /** Which headers graphs see in `configurable`; null: none. */
+  configurableHeaders: HeaderRules | null;
   /** The size of a request body after decompression; above it the answer is 413. */
   maxBodyBytes: number;
   /** Of the LangGraph that the project has installed; null when it has none. */

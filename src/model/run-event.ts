@@ -29,7 +29,7 @@ export interface EventFilter {
   namespaces: readonly string[] | null;
 }
 
-const ALWAYS_SENT = new Set(["metadata", "error", "end"]);
+const ALWAYS_SENT = new Set(["metadata", "feedback", "error", "end"]);
 
 export function isWanted(event: string, filter: EventFilter): boolean {
   const mode = modeOf(event);

@@ -60,6 +60,12 @@ const runFields = {
   stream_subgraphs: withDefault(lenientBoolean, false),
   stream_resumable: withDefault(lenientBoolean, false),
   feedback_keys: optional(list(z.array(z.string()))),
+  langsmith_tracer: optional(
+    z.object({
+      project_name: z.string().nullish(),
+      example_id: z.string().nullish(),
+    }),
+  ),
   after_seconds: withDefault(z.number().min(0).max(1_000_000_000), 0),
   on_disconnect: withDefault(z.enum(["cancel", "continue"]), "continue"),
   durability: optional(z.enum(DURABILITIES)),

@@ -50,6 +50,7 @@ export async function createThreadRun(
     request,
     strategy: request.multitask_strategy,
     temporary: false,
+    headers: caller.headers ?? {},
     isStreamed,
     openThread: (tx) =>
       openThread(tx, deps, caller, { thread_id, request, assistant }),
@@ -70,6 +71,7 @@ export async function createStatelessRun(
     request,
     strategy: "enqueue",
     temporary,
+    headers: caller.headers ?? {},
     isStreamed,
     openThread: (tx) =>
       makeThread(tx, deps, {
@@ -86,6 +88,7 @@ interface Acceptance {
   request: RunCreate;
   strategy: MultitaskStrategy;
   temporary: boolean;
+  headers: NonNullable<Caller["headers"]>;
   isStreamed: boolean;
   openThread: (tx: Queryable) => Promise<ThreadHandle>;
 }

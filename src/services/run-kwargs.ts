@@ -13,6 +13,7 @@ export function assembleKwargs(params: {
   run_id: string;
   thread_id: string;
   temporary: boolean;
+  headers: Readonly<Record<string, string>>;
 }): RunKwargs {
   const { request, assistant } = params;
   return {
@@ -42,22 +43,36 @@ function assembleConfigurable(params: {
   assistant: Assistant;
   run_id: string;
   thread_id: string;
+  headers: Readonly<Record<string, string>>;
 }): JsonObject {
-  const { request, assistant, run_id, thread_id } = params;
+  const { request, assistant, run_id, thread_id, headers } = params;
   const given = {
     ...configurableOf(assistant.config),
     ...configurableOf(request.config),
+    // A proxy says who the user is; what the body says does not replace it.
+    ...headers,
   };
   const kept = Object.entries(given).filter(([key]) => !AUTH_KEY.test(key));
   return {
     ...Object.fromEntries(kept),
     ...checkpointOf(request),
+    ...tracerOf(request),
     run_id,
     thread_id,
     graph_id: assistant.graph_id,
     assistant_id: assistant.assistant_id,
   };
 }
+
+/** By the names that LangGraph's servers give them. */
+const tracerOf = ({ langsmith_tracer: tracer }: RunCreate): JsonObject => ({
+  ...(tracer?.project_name == null
+    ? {}
+    : { langsmith_project: tracer.project_name }),
+  ...(tracer?.example_id == null
+    ? {}
+    : { langsmith_example_id: tracer.example_id }),
+});
 
 /** Null says the same as leaving a setting out: the assistant's stands. */
 const present = (config: JsonObject): JsonObject =>

@@ -17,15 +17,18 @@ export async function resultOf(
 ): Promise<string> {
   if (ending?.error != null) return JSON.stringify({ __error__: ending.error });
   const frames = events.results.framesOf(run.run_id);
-  const { values, interrupts } = await lastValues(
+  const { values, interrupts, feedback } = await lastValues(
     frames?.toReversed() ?? storedFrames(db, run.run_id),
   );
   const state = values ?? events.results.stateOf(run.run_id);
   if (state === null) return threadResult(db, run.thread_id);
   // A static breakpoint interrupts without a question: then the state is the answer.
-  if (interrupts.length === 0) return state;
-  const members = JSON.parse(state) as object;
-  return JSON.stringify({ ...members, __interrupt__: interrupts });
+  if (interrupts.length === 0 && feedback === null) return state;
+  return JSON.stringify({
+    ...(JSON.parse(state) as object),
+    ...(interrupts.length === 0 ? {} : { __interrupt__: interrupts }),
+    ...(feedback === null ? {} : { __feedback__: feedback }),
+  });
 }
 
 /** The events of a run as they are stored, newest first. */
@@ -50,16 +53,22 @@ async function* storedFrames(
  */
 async function lastValues(
   newestFirst: AsyncIterable<Produced> | Iterable<Produced>,
-): Promise<{ values: string | null; interrupts: Json[] }> {
+): Promise<{
+  values: string | null;
+  interrupts: Json[];
+  feedback: Json | null;
+}> {
   const interrupts = new Map<unknown, Json>();
+  let feedback: Json | null = null;
   let values: string | null = null;
   for await (const [event, data] of newestFirst) {
+    if (event === "feedback") feedback = JSON.parse(data) as Json;
     if (event !== "values") continue;
     if (data.startsWith(INTERRUPT_ONLY)) collect(interrupts, data);
     else if (values === null) values = data;
     else break;
   }
-  return { values, interrupts: inOrder(interrupts) };
+  return { values, interrupts: inOrder(interrupts), feedback };
 }
 
 /** By id: an attempt that died may have asked the same before. */

@@ -3,10 +3,13 @@ import type { Produced } from "./event-log.ts";
 /** A frame of `values` that only tells of interrupts begins like this. */
 export const INTERRUPT_ONLY = '{"__interrupt__"';
 
-/** Of the stream of a run, what its result is made of: its last state, and the questions around it. */
+/** Of the stream of a run, what its result is made of: its last state, the questions around it, and links for feedback. */
 export function resultFrames(events: readonly Produced[]): Produced[] {
-  const frames = events.filter(([event]) => event === "values");
-  const isState = ([, data]: Produced) => !data.startsWith(INTERRUPT_ONLY);
+  const frames = events.filter(
+    ([event]) => event === "values" || event === "feedback",
+  );
+  const isState = ([event, data]: Produced) =>
+    event === "values" && !data.startsWith(INTERRUPT_ONLY);
   const last = frames.findLastIndex(isState);
   const before = frames.slice(0, Math.max(last, 0)).findLastIndex(isState);
   return frames.slice(before + 1);

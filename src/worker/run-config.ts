@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { BaseCallbackHandler } from "@langchain/core/callbacks/base";
 import type { JsonObject } from "../lib/json.ts";
 import type { RunExecution } from "../protocol/run-frames.ts";
 import { toCommand } from "./command.ts";
@@ -19,6 +20,7 @@ export interface RunOptions {
   durability: "sync" | "async" | "exit";
   signal: AbortSignal;
   context?: Record<string, unknown>;
+  callbacks?: BaseCallbackHandler[];
   recursionLimit?: number;
   maxConcurrency?: number;
   runName?: string;
@@ -79,6 +81,7 @@ function runMetadata(run: RunExecution): JsonObject {
     langgraph_version: langgraphVersion,
     langgraph_plan: "developer",
     langgraph_host: "self-hosted",
+    ...given("langgraph_api_url", process.env["LANGGRAPH_API_URL"]),
     run_attempt: run.attempt,
     ...identity(run),
   };

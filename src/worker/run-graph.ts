@@ -8,7 +8,9 @@ import {
   type NoticeServer,
   type RequestServer,
 } from "../protocol/peer.ts";
+import { feedbackEvents, runTracer } from "./langsmith.ts";
 import type {
+  ProducedEvent,
   RunControls,
   RunExecution,
   RunOutcome,
@@ -85,7 +87,7 @@ async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
     const port = checkpointPort(deps, attempt, sender);
     graph = await boundGraph(deps, attempt, port);
     try {
-      await produce(attempt, graph, sender);
+      await produce(deps, attempt, { graph, sender });
     } finally {
       await port.flushed();
     }
@@ -137,15 +139,17 @@ async function boundGraph(
 
 /** Runs the graph and sends the frames that were asked for. */
 async function produce(
+  { prints }: RunDeps,
   attempt: Attempt,
-  graph: CompiledGraph,
-  sender: EventSender,
+  { graph, sender }: { graph: CompiledGraph; sender: EventSender },
 ): Promise<void> {
   const { run, abort } = attempt;
   const { stream_mode: modes, subgraphs } = run.kwargs;
   if (run.resume && (await stoppedAtBreakpoint(graph, run))) return;
   const frames = new StreamFrames({ modes, subgraphs });
   const call = runCall(run, abort.signal);
+  const tracer = await runTracer(run, process.env);
+  if (tracer !== null) call.options.callbacks = [tracer];
   if (call.input instanceof Command) requireDestinations(graph, call.input);
   try {
     for await (const produced of runStream({ graph, call, modes, subgraphs })) {
@@ -156,6 +160,7 @@ async function produce(
       for (const event of events) await sender.send(event);
     }
     for (const event of frames.ofEnd()) await sender.send(event);
+    for (const event of await feedback(run, prints)) await sender.send(event);
   } catch (cause) {
     if (!attempt.lost)
       for (const event of frames.ofFailure(cause, abort.signal))
@@ -164,6 +169,17 @@ async function produce(
   } finally {
     await sender.drain();
   }
+}
+
+/** Nobody can be asked for feedback when LangSmith has no links to give; the run itself is well. */
+async function feedback(
+  run: RunExecution,
+  prints: Prints,
+): Promise<ProducedEvent[]> {
+  return feedbackEvents(run, process.env).catch((cause: unknown) => {
+    prints.error(run.run_id, cause);
+    return [];
+  });
 }
 
 const attemptOf = ({ run_id, attempt }: RunExecution) => ({ run_id, attempt });

@@ -168,7 +168,7 @@ const PROJECT: Project = {
   ...{ configPath: "/p/langgraph.json", root: "/p", graphs: [] },
   ...{ env: { kind: "none" }, cors: null, ttl: null, nodeVersion: null },
   ...{ storeTtl: { default_minutes: null, refresh_on_read: true } },
-  ...{ protective: [], warnings: [] },
+  ...{ protective: [], warnings: [], configurableHeaders: null },
 };
 
 /** Their names are literals wherever they are read: `env["NAME"]`, `integer("NAME", …)` or a list of names. */

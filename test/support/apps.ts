@@ -80,6 +80,7 @@ export async function openTestApp({
     storeTtl: NO_STORE_TTL,
     http: {
       cors: OPEN_CORS,
+      configurableHeaders: null,
       maxBodyBytes: 1_000_000,
       langgraphVersion: "1.2.3",
       ...http,

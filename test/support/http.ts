@@ -25,6 +25,7 @@ export function testApp(
     maxAttempts: 3,
     http: {
       cors: OPEN_CORS,
+      configurableHeaders: null,
       maxBodyBytes: 1_000_000,
       langgraphVersion: null,
     },
