@@ -145,6 +145,63 @@ test("a command can update the state and send the graph elsewhere", async () => 
   );
 });
 
+test("one command answers by id and updates the state that the answer is used in", async () => {
+  const { thread_id, questions } = await ask("approval", { to: "Ada" });
+  const values = await server.client.runs.wait(thread_id, "approval", {
+    command: {
+      resume: { [questions[0]?.id ?? ""]: "yes" },
+      update: { letter: "Short.", log: ["shortened"] },
+    },
+  });
+  expect(values).toMatchObject({
+    letter: "Short.",
+    approved: true,
+    log: ["written", "shortened", "approved", "sent"],
+  });
+});
+
+test("a breakpoint in front of parallel branches stops before all of them", async () => {
+  const { threads, runs } = server.client;
+  const { thread_id } = await threads.create();
+  const stopped = await runs.wait(thread_id, "parallel-approvals", {
+    input: { amounts: [20, 300] },
+    interruptBefore: ["ask"],
+  });
+  expect(stopped).not.toHaveProperty("__interrupt__");
+  expect(await threads.getState(thread_id)).toMatchObject({
+    next: ["ask", "ask"],
+    tasks: [{ interrupts: [] }, { interrupts: [] }],
+  });
+  expect(await threads.get(thread_id)).toMatchObject({
+    status: "interrupted",
+    interrupts: {},
+  });
+  const asked = await runs.wait(thread_id, "parallel-approvals", {
+    input: null,
+  });
+  expect((asked as unknown as Asked).__interrupt__).toHaveLength(2);
+});
+
+test("with a star the graph stops after every node, and goes on with nothing", async () => {
+  const { threads, runs } = server.client;
+  const { thread_id } = await threads.create();
+  const interruptAfter = "*" as const;
+  await runs.wait(thread_id, "fan-out", {
+    input: { text: "a bc" },
+    interruptAfter,
+  });
+  const stops = [(await threads.getState(thread_id)).next];
+  while (stops.at(-1)?.length !== 0) {
+    await runs.wait(thread_id, "fan-out", { input: null, interruptAfter });
+    stops.push((await threads.getState(thread_id)).next);
+  }
+  expect(stops.length).toBeGreaterThan(1);
+  expect(await threads.get(thread_id)).toMatchObject({
+    status: "idle",
+    values: { total: 3 },
+  });
+});
+
 test("a question survives a restart of the server", async () => {
   const { thread_id, questions } = await ask("approval", { to: "Ada" });
   await server.kill9();

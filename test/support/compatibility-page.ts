@@ -43,8 +43,8 @@ called. The same tests fail when the page says anything else than what they show
 
 A name in brackets limits what stands before it to these clients. Methods are spelled as in JavaScript, options as on the wire:
 in Python, \`getState\` is \`get_state\`; in JavaScript, \`if_exists\` is \`ifExists\`. \`stateless\` stands for a run without a thread.
-Taken, kept and without effect so far: \`webhook\`, \`feedback_keys\`, \`stream_namespaces\`, the tracers of LangSmith, and
-in the store, which has no index, \`index\` and \`query\`.`;
+Taken, kept and without effect so far: \`webhook\` and, in the store, which has no index, \`index\` and \`query\`. \`feedback_keys\` and the
+tracers of LangSmith need a key for it.`;
 
 /**
  * Throws unless docs/compatibility.md says of the client exactly what its

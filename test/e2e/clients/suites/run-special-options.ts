@@ -55,16 +55,20 @@ export function specialRunOptionSuite(driven: Driven): void {
   );
 
   test.each(["create", "wait"] as const)(
-    "%s: the project of a LangSmith tracer is kept",
+    "%s: the project of a LangSmith tracer is kept, and without a key ignored",
     async (way) => {
       const _langsmithTracer = { projectName: "p", exampleId: "e" } as never;
       const options = { input: { text }, _langsmithTracer };
-      const { values } = await executed(driven, {
+      const { values, run } = await executed(driven, {
         way,
         graph: "fan-out",
         options,
       });
       expect(values).toEqual(total);
+      expect(run.kwargs.config.configurable).toMatchObject({
+        langsmith_project: "p",
+        langsmith_example_id: "e",
+      });
     },
   );
 
