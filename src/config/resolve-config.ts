@@ -93,7 +93,7 @@ function toLimits(env: Env) {
     ),
     maxRetries: integer("BG_JOB_MAX_RETRIES", 3),
     cancelGraceSeconds: 5,
-    streamRetentionSeconds: 3600,
+    streamRetentionSeconds: integer("RESUMABLE_STREAM_TTL_SECONDS", 3600),
   };
 }
 

@@ -3,7 +3,9 @@ import type { Database } from "../storage/database.ts";
 import { deleteOldSegments } from "../storage/event-segments.ts";
 import { deleteEndedTemporaryThreads } from "../storage/run-queue.ts";
 
-const SWEEP_MS = 30_000;
+/** A short retention is swept for more often, so that it is kept to roughly. */
+const MAX_SWEEP_MS = 30_000;
+const MIN_SWEEP_MS = 1000;
 
 /** Rows per transaction: a sweep never holds up a request for long. */
 const BATCH = 200;
@@ -18,11 +20,15 @@ export function startRetention(deps: {
   streamRetentionMs: number;
 }): () => void {
   const { database, log, streamRetentionMs } = deps;
+  const everyMs = Math.min(
+    Math.max(streamRetentionMs / 2, MIN_SWEEP_MS),
+    MAX_SWEEP_MS,
+  );
   const timer = setInterval(() => {
     sweep(database, streamRetentionMs).catch((cause: unknown) =>
       log.error({ err: cause }, "the sweep failed"),
     );
-  }, SWEEP_MS);
+  }, everyMs);
   return () => clearInterval(timer);
 }
 

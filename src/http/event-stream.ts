@@ -1,15 +1,44 @@
-import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
+import type { HttpBindings } from "@hono/node-server";
+import type { Context } from "hono";
+import type { RunEvent } from "../model/run-event.ts";
+import { sseStream } from "../stream/sse.ts";
 
-/** A response of server-sent events, which nothing on its way may hold back. */
+/** A connection that takes nothing for so long is cut off: its client, if there still is one, comes back with its last id. */
+const STALLED_MS = 60_000;
+
+/** A response of server-sent events, which nothing on its way may hold back. `onClose` as for `sseStream`. */
 export function eventStreamResponse(
   c: Context,
-  body: ReadableStream<Uint8Array>,
+  source: AsyncGenerator<RunEvent>,
+  onClose: (isComplete: boolean) => void,
+  { stalledMs = STALLED_MS } = {},
 ): Response {
+  cutOffWhenStalled(c, stalledMs);
   c.header("Content-Type", "text/event-stream");
   c.header("Cache-Control", "no-store");
   c.header("X-Accel-Buffering", "no");
-  return c.body(body);
+  return c.body(sseStream(source, onClose));
+}
+
+/**
+ * Whether a socket still takes something, however slowly, Node knows; it looks
+ * once per interval. While there is room heartbeats are written, so an idle
+ * stream is none that stalls.
+ */
+function cutOffWhenStalled(c: Context, ms: number): void {
+  const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
+  const interval = ms / 6;
+  let seen = 0;
+  let since = 0;
+  outgoing?.setTimeout(interval, () => {
+    const now = performance.now();
+    // It has moved since the last look, or the next one would have come sooner.
+    if (now - seen > 1.5 * interval) since = now - interval;
+    seen = now;
+    if (now - since >= ms) outgoing.destroy();
+    else outgoing.socket?.setTimeout(interval); // looks again
+  });
 }
 
 /** Where a reader goes on, of any stream: see `cursorOf`. */

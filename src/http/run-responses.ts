@@ -9,7 +9,7 @@ import { cancelRun } from "../services/cancel-run.ts";
 import type { RunDeps } from "../services/run-deps.ts";
 import { streamRun } from "../services/run-stream.ts";
 import { waitForRun } from "../services/runs.ts";
-import { sseStream, waitStream } from "../stream/sse.ts";
+import { waitStream } from "../stream/sse.ts";
 import type { AppEnv } from "./deps.ts";
 import { eventStreamResponse } from "./event-stream.ts";
 
@@ -60,15 +60,15 @@ export function streamResponse(
   params: StreamParams,
 ): Response {
   const gone = new AbortController();
-  const events = streamRun(deps, run, {
+  const caller = c.get("caller");
+  const events = streamRun(deps, caller, run, {
     after: params.after,
     signal: gone.signal,
   });
-  const body = sseStream(filtered(events, params), (isComplete) => {
+  return eventStreamResponse(c, filtered(events, params), (isComplete) => {
     gone.abort();
-    if (!isComplete) onGone(deps, c.get("caller"), run, params.onDisconnect);
+    if (!isComplete) onGone(deps, caller, run, params.onDisconnect);
   });
-  return eventStreamResponse(c, body);
 }
 
 /** A response whose JSON is still to come. */

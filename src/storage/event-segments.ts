@@ -114,6 +114,28 @@ export const lastSeqOf = (threadId: Sql): Sql => sql`(
     select max(last_seq) from event_segments where event_segments.thread_id = ${threadId}
   ) as seqs)`;
 
+/** Of one run, what is not after `upTo`. */
+export async function deleteSegmentsOf(
+  tx: Queryable,
+  { run_id, upTo }: { run_id: string; upTo: number },
+): Promise<void> {
+  await tx.query(sql`
+    delete from event_segments
+    where run_id = ${run_id} and first_seq <= ${upTo} and last_seq <= ${upTo}`);
+}
+
+/** Whether anything of the run's stream is stored. */
+export async function hasSegments(
+  db: Queryable,
+  runId: string,
+): Promise<boolean> {
+  const row = await first(
+    db,
+    sql`select 1 as found from event_segments where run_id = ${runId} limit 1`,
+  );
+  return row !== null;
+}
+
 /** Segments of finished runs that are older than the retention, some at a time. Returns how many went. */
 export async function deleteOldSegments(
   tx: Queryable,

@@ -123,6 +123,18 @@ export async function getLastCheckpointId(
   return row?.last_checkpoint_id ?? null;
 }
 
+/** How often the run was claimed; 0 when it never was, or is gone. */
+export async function getAttempt(
+  db: Queryable,
+  runId: string,
+): Promise<number> {
+  const row = await first<{ attempt: number }>(
+    db,
+    sql`select attempt from runs where run_id = ${runId}`,
+  );
+  return row?.attempt ?? 0;
+}
+
 export async function deleteRun(tx: Queryable, runId: string): Promise<void> {
   await tx.query(sql`delete from runs where run_id = ${runId}`);
 }

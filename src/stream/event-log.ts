@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../lib/backoff.ts";
 import { AppError } from "../model/errors.ts";
-import type { Database } from "../storage/database.ts";
+import type { Database, Queryable } from "../storage/database.ts";
 import {
+  deleteSegmentsOf,
   insertSegment,
   listEvents,
   type Segment,
 } from "../storage/event-segments.ts";
 import type { Fence } from "../model/run.ts";
 import type { RunEvent } from "../model/run-event.ts";
+import { EventCap, MAX_RUN_EVENTS } from "./event-cap.ts";
 import { resultFrames, RunResults } from "./run-results.ts";
 import { deferred, type Deferred } from "../lib/deferred.ts";
 import type { Logger } from "../lib/logger.ts";
@@ -42,6 +44,7 @@ interface OpenRun {
   key: LogKey;
   isKept: boolean;
   nextSeq: number;
+  readonly cap: EventCap;
   /** On their way to the table. */
   sent: Produced[];
   /** Published after those, and not yet sent. */
@@ -82,6 +85,7 @@ export class EventLog {
       key,
       isKept,
       nextSeq: firstSeq,
+      cap: new EventCap(),
       sent: [],
       pending: [],
     });
@@ -99,7 +103,11 @@ export class EventLog {
     run.pending.push(...events);
     if (!run.isKept) {
       this.#heldBytes += bytesOf(events);
-      if (this.#heldBytes > MAX_HELD_BYTES) this.keep(fence.run_id);
+      if (
+        this.#heldBytes > MAX_HELD_BYTES ||
+        run.pending.length > MAX_RUN_EVENTS
+      )
+        this.keep(fence.run_id);
       return null;
     }
     this.#unflushedBytes += bytesOf(events);
@@ -259,7 +267,9 @@ export class EventLog {
     };
     try {
       // An attempt that has lost its lease stores nothing; its checkpoints tell the dispatcher.
-      await this.#database.transaction((tx) => insertSegment(tx, segment));
+      await this.#database.transaction((tx) =>
+        this.#storeWithin(tx, run, segment),
+      );
       run.sent = [];
       return true;
     } catch (cause) {
@@ -267,6 +277,18 @@ export class EventLog {
       this.#takeBack(run, isPassing(cause));
       return !isPassing(cause);
     }
+  }
+
+  /** A try that fails is counted all the same: the cap then comes a little sooner. */
+  async #storeWithin(
+    tx: Queryable,
+    { cap }: OpenRun,
+    segment: Segment,
+  ): Promise<void> {
+    const { run_id, first_seq, events } = segment;
+    await insertSegment(tx, segment);
+    const upTo = cap.add(first_seq + events.length - 1, bytesOf(events));
+    if (upTo !== null) await deleteSegmentsOf(tx, { run_id, upTo });
   }
 
   /**

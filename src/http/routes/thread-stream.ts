@@ -4,7 +4,6 @@ import { THREAD_STREAM_MODES } from "../../model/thread-stream.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
 import { streamThread } from "../../services/thread-stream.ts";
 import { requireThread } from "../../services/threads.ts";
-import { sseStream } from "../../stream/sse.ts";
 import type { MountRoutes } from "../deps.ts";
 import {
   cursorHeaders,
@@ -58,10 +57,7 @@ export function threadStreamRoutes(deps: RunDeps): MountRoutes {
         signal: gone.signal,
       });
       c.header("Location", `${c.req.path}${new URL(c.req.url).search}`);
-      return eventStreamResponse(
-        c,
-        sseStream(events, () => gone.abort()),
-      );
+      return eventStreamResponse(c, events, () => gone.abort());
     });
   };
 }
