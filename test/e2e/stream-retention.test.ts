@@ -113,6 +113,37 @@ test("of a run that nobody has asked to stream there is the state and the end wh
   expect(eventsOf(await joined(restarted, run, last))).toEqual(["end"]);
 });
 
+test("a run that nobody has asked to stream goes on after the death of its server, and shows its next attempt", async () => {
+  const killed = await startServer();
+  const { threads, runs } = killed.client;
+  const run = await unstreamed(killed, "slow", {
+    input: { steps: 6, seconds: 0.3 },
+    streamMode: "updates",
+  });
+  const reader = joined(killed, run, "-1").catch((error: unknown) => error);
+  await waitFor("the second step is done", async () => {
+    const { values } = await threads.getState<{ done?: number[] }>(
+      run.thread_id,
+    );
+    return values.done?.[1];
+  });
+  await killed.kill9();
+  await killed.start();
+  const frames = await joined(killed, run, "-1");
+  expect(frames[0]?.data).toEqual({ run_id: run.run_id, attempt: 2 });
+  expect(dataOf(frames, "updates").at(-1)).toEqual({ work: { done: [6] } });
+  expect(dataOf(frames, "updates").length).toBeLessThan(6);
+  expect(frames.at(-1)).toMatchObject({ data: { status: "success" } });
+  // The reader that was there before came back by itself, and was told of both attempts.
+  const seen = (await reader) as Frame[];
+  expect(dataOf(seen, "metadata")).toMatchObject([
+    { attempt: 1 },
+    { attempt: 2 },
+  ]);
+  expect(seen.at(-1)).toMatchObject({ event: "end" });
+  expect((await runs.get(run.thread_id, run.run_id)).status).toBe("success");
+});
+
 test("of a run that asked a question and was not streamed the question is there", async () => {
   const run = await unstreamed(server, "approval", { input: { to: "Ada" } });
   await server.client.runs.join(run.thread_id, run.run_id);
