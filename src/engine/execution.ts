@@ -5,15 +5,18 @@ import type { Logger } from "../lib/logger.ts";
 import { retry } from "../lib/retry.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import { CHANNELS } from "../storage/channels.ts";
-import type { Database } from "../storage/database.ts";
+import type { Database, Queryable } from "../storage/database.ts";
 import {
   readCheckpoints,
   type CheckpointPage,
 } from "../storage/checkpoint-reads.ts";
 import { insertSegment, type Segment } from "../storage/event-segments.ts";
+import { MissingValuesError } from "../storage/checkpoints.ts";
 import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
 import type { EventLog } from "../stream/event-log.ts";
+import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import type { AttemptOutcome } from "../workers/attempt.ts";
+import { storeRunWrites } from "../workers/checkpoint-requests.ts";
 import type { WorkerPool } from "../workers/pool.ts";
 import { closingEvents, recordEnd, type RunEnd } from "./finish-run.ts";
 import type { EngineSettings } from "./settings.ts";
@@ -51,6 +54,8 @@ export class Execution {
   #retryDelayMs = 0;
   /** Of workers, by this run's doing, since it was claimed. */
   #deaths = 0;
+  /** Of the attempt's checkpoints, those that are stored with its end. */
+  #writes: readonly CheckpointWrite[] = [];
   readonly #giveUp = new AbortController();
   #timers: NodeJS.Timeout[] = [];
   readonly #settled = deferred<void>();
@@ -114,12 +119,19 @@ export class Execution {
     const alone = deaths >= Math.max(1, run.max_attempts - 1);
     const head = await this.#head();
     const executing = workers.execute(
-      { ...run, head, resume: run.input_applied },
+      {
+        ...run,
+        head,
+        resume: run.input_applied,
+        watched: run.keeps_events,
+      },
       { alone },
     );
     if (executing === null) return "handed back";
     this.#later(settings.runTimeoutMs, () => this.stop("timed out"));
-    return this.#endOf(await executing);
+    const outcome = await executing;
+    if ("writes" in outcome) this.#writes = outcome.writes ?? [];
+    return this.#endOf(outcome);
   }
 
   /** Null when the run starts elsewhere, or when it is too much to send before it is asked for. */
@@ -234,11 +246,14 @@ export class Execution {
     const closing = closingEvents(run_id, end);
     const segment = this.#leaner(await events.take(this.run, closing), end);
     const recorded = await this.#persistently(() =>
-      database.transaction((tx) =>
-        recordEnd(tx, { run: this.run, end, segment }),
-      ),
+      database
+        .transaction((tx) =>
+          recordEnd(tx, { run: this.run, end, segment, writes: this.#writes }),
+        )
+        .catch(missingValues),
     );
     if (recorded === "lost") return;
+    if (recorded === "incomplete") return this.#repeat(segment, closing.length);
     events.close(this.run, closing);
     database.notify(CHANNELS.finished, run_id);
     if (recorded.hasNext) database.notify(CHANNELS.runs, thread_id);
@@ -255,16 +270,25 @@ export class Execution {
     return { ...segment, first_seq: segment.first_seq + left, events: lean };
   }
 
-  /** Back to the queue, with what it has streamed so far. */
-  async #handBack(): Promise<void> {
+  /** Something that its last checkpoints build on was deleted under it: it goes on from what is stored, and keeps what it has streamed. */
+  async #repeat(segment: Segment | null, closing: number): Promise<void> {
+    this.#writes = [];
+    const events = segment?.events.slice(0, -closing) ?? [];
+    await this.#handBack(segment && { ...segment, events });
+  }
+
+  /** Back to the queue, with what it has streamed and stored so far. */
+  async #handBack(streamed?: Segment | null): Promise<void> {
     const { database, events } = this.#deps;
     const { run_id } = this.run;
     events.keep(run_id); // the next attempt goes on from what readers have seen
-    const segment = await events.take(this.run, []);
+    const segment =
+      streamed === undefined ? await events.take(this.run, []) : streamed;
     await this.#persistently(() =>
       database.transaction(async (tx) => {
         if (segment !== null && segment.events.length > 0)
           await insertSegment(tx, segment);
+        await this.#storeWrites(tx);
         await handBackRun(tx, this.run, {
           deaths: this.#deaths,
           delayMs: this.#retryDelayMs,
@@ -272,6 +296,17 @@ export class Execution {
       }),
     );
     database.notify(CHANNELS.runs, this.run.thread_id);
+  }
+
+  /** Those that miss what they build on are not missed themselves: the next attempt makes them again. */
+  async #storeWrites(tx: Queryable): Promise<void> {
+    if (this.#writes.length === 0) return;
+    try {
+      await storeRunWrites(tx, this.run, this.#writes);
+    } catch (cause) {
+      if (cause instanceof MissingValuesError) this.#writes = [];
+      throw cause; // all of the transaction is tried again
+    }
   }
 
   /** A full disk or a database that restarts must not strand a run: nobody else may touch it while we hold it. */
@@ -292,4 +327,9 @@ export class Execution {
   #later(milliseconds: number, fn: () => void): void {
     this.#timers.push(setTimeout(fn, milliseconds));
   }
+}
+
+function missingValues(cause: unknown): "incomplete" {
+  if (cause instanceof MissingValuesError) return "incomplete";
+  throw cause;
 }

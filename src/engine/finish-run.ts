@@ -14,7 +14,9 @@ import {
   type ClaimedRun,
 } from "../storage/run-queue.ts";
 import { lockThread, setThreadSnapshot } from "../storage/threads.ts";
+import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import type { Produced } from "../stream/event-log.ts";
+import { storeRunWrites } from "../workers/checkpoint-requests.ts";
 
 /** How a run ended. */
 export interface RunEnd {
@@ -34,18 +36,24 @@ export function closingEvents(runId: string, end: RunEnd): Produced[] {
 
 /**
  * Everything that the end of a run changes, for one transaction: the rest of
- * its stream, the run, whose turn is next, and the thread. Thread before run:
+ * its stream and of its checkpoints, the run, whose turn is next, and the thread. Thread before run:
  * the lock order of the queue. `hasNext`: a run that waited behind has the turn now.
  */
 export async function recordEnd(
   tx: Queryable,
-  params: { run: ClaimedRun; end: RunEnd; segment: Segment | null },
+  params: {
+    run: ClaimedRun;
+    end: RunEnd;
+    segment: Segment | null;
+    writes?: readonly CheckpointWrite[];
+  },
 ): Promise<{ hasNext: boolean } | "lost"> {
-  const { run, end, segment } = params;
+  const { run, end, segment, writes = [] } = params;
   const { thread_id } = run;
   const thread = await lockThread(tx, thread_id, UNRESTRICTED);
   if (thread === null) return "lost";
   if (segment !== null) await insertSegment(tx, segment);
+  if (writes.length > 0) await storeRunWrites(tx, run, writes);
   if ((await finishRun(tx, run, end)) === "lost") return "lost";
   const isBusy = await hasUnfinishedRun(tx, thread_id);
   const hasNext = isBusy && (await promoteNext(tx, thread_id));

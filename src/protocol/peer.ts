@@ -102,6 +102,11 @@ export class Peer<
       await this.#options.pipe.send({ t: "notice", method, params });
   }
 
+  /** What was sent in this turn leaves at once, before its end. */
+  sendNow(): void {
+    this.#options.pipe.flush();
+  }
+
   close(): void {
     this.#options.pipe.close();
     this.#onClose();

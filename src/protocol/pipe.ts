@@ -99,6 +99,13 @@ export class Pipe {
     this.#stream.resume();
   }
 
+  /** What was sent in this turn is with the system when this returns, as far as it has room. */
+  flush(): void {
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    this.#stream.uncork();
+  }
+
   close(): void {
     this.#stream.destroy();
   }
@@ -108,10 +115,7 @@ export class Pipe {
     if (this.#isCorked) return;
     this.#isCorked = true;
     this.#stream.cork();
-    setImmediate(() => {
-      this.#isCorked = false;
-      this.#stream.uncork();
-    });
+    setImmediate(() => this.flush());
   }
 
   #drain(): Promise<void> {

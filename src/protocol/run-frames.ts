@@ -1,7 +1,10 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { Fence, RunError, RunKwargs } from "../model/run.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
-import type { CheckpointRequests } from "./checkpoint-frames.ts";
+import type {
+  CheckpointRequests,
+  CheckpointWrite,
+} from "./checkpoint-frames.ts";
 import type { Method } from "./method.ts";
 
 /** One attempt at a run. */
@@ -18,6 +21,8 @@ export interface RunExecution {
   metadata: JsonObject;
   /** The newest checkpoint of the root graph, so that the worker need not ask; null: it must. */
   head: CheckpointRequests["checkpoint.read"]["result"] | null;
+  /** Somebody may follow the run while it goes on: what it produces is sent at once. */
+  watched: boolean;
   /** An earlier attempt has applied the input: invoke with null from the newest checkpoint. */
   resume: boolean;
 }
@@ -30,9 +35,16 @@ export type RunOutcome =
   /** Another attempt holds the run: whatever this one did since is not stored. */
   | { status: "lost" };
 
+/** How an attempt ended, with what it had not sent yet: that is stored in the transaction that ends the run. */
+export interface RunReport {
+  outcome: RunOutcome;
+  events: ProducedEvent[];
+  writes: readonly CheckpointWrite[];
+}
+
 export type RunRequests = {
-  /** Runs until the graph ends. Events come as `run.events` notices before the reply. */
-  "run.execute": Method<RunExecution, RunOutcome>;
+  /** Runs until the graph ends. Events come as `run.events` notices before the reply, and the last of them with it. */
+  "run.execute": Method<RunExecution, RunReport>;
 };
 
 export type RunControls = {

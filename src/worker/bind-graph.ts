@@ -1,9 +1,12 @@
 import type { BaseCheckpointSaver, BaseStore } from "@langchain/langgraph";
 import type { CompiledGraph } from "./graph-exports.ts";
+import { gatedNodes, type StepGate } from "./step-gate.ts";
 
 export interface Bindings {
   checkpointer: BaseCheckpointSaver;
   store: BaseStore;
+  /** Passed before each step; absent: there is none. */
+  gate?: StepGate;
 }
 
 type GraphFields = Record<string, unknown>;
@@ -20,7 +23,7 @@ type GraphFields = Record<string, unknown>;
  */
 export function bindGraph(
   graph: CompiledGraph,
-  { checkpointer, store }: Bindings,
+  { checkpointer, store, gate }: Bindings,
 ): CompiledGraph {
   const shared = graph as unknown as GraphFields;
   const Graph = graph.constructor as new (fields: GraphFields) => CompiledGraph;
@@ -30,5 +33,9 @@ export function bindGraph(
     autoValidate: false,
   });
   // Fields that the constructor does not take, and methods that the user put on the graph.
-  return Object.assign(bound, graph, { checkpointer, store });
+  return Object.assign(bound, graph, {
+    checkpointer,
+    store,
+    ...(gate && { nodes: gatedNodes(graph.nodes, gate) }),
+  });
 }

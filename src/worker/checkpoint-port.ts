@@ -7,6 +7,7 @@ import type {
 import { CheckpointWriteQueue } from "./checkpoint-write-queue.ts";
 import { LatestCheckpoint } from "./latest-checkpoint.ts";
 import type { ServerPeer } from "./context.ts";
+import type { Pace } from "./pace.ts";
 
 /** Where a saver's checkpoints are. */
 export interface CheckpointPort {
@@ -46,6 +47,7 @@ export interface RunPortParams {
   head: CheckpointRequests["checkpoint.read"]["result"] | null;
   /** A write waits for the disk, as durability `sync` asks; else `flushed` waits for all of them. */
   durable: boolean;
+  pace: Pace;
   /** What the step has streamed goes first: once its checkpoint is stored it is not done again, and would not be streamed again. */
   beforeWrite: () => void;
   /** Called at each answer that says the lease is lost. */
@@ -53,49 +55,47 @@ export interface RunPortParams {
 }
 
 export interface RunCheckpointPort extends CheckpointPort {
+  /** What was written is in the hands of the system before anything else happens, even if this process is busy or killed from now on. */
+  sendNow(): void;
   /** Resolves when all that was written is stored; rejects when some of it could not be. */
   flushed(): Promise<void>;
+  /** As `flushed`, but for what was not sent yet, which it gives to its caller to be stored with the end of the run. */
+  rest(): Promise<CheckpointWrite[]>;
 }
 
 /**
  * Writes for a run. LangGraph waits for one checkpoint before it stores the
  * next, so unless the run's durability is `sync` it is told at once that all is
- * well, and the truth comes with `flushed`, before the run may end.
+ * well, and the truth comes with `flushed` or `rest`, before the run may end.
  */
 export function runCheckpointPort(
   peer: ServerPeer,
-  { fence, thread_id, head, durable, beforeWrite, onLost }: RunPortParams,
+  params: RunPortParams,
 ): RunCheckpointPort {
-  const refuseLost = (answer: string) => {
-    if (answer !== "lost") return;
-    onLost();
-    throw new LeaseLostError(fence);
-  };
+  const { fence, thread_id, durable } = params;
   const queue = new CheckpointWriteQueue((writes) => {
-    beforeWrite();
+    params.beforeWrite();
     return peer.request("checkpoint.write", { fence, writes, durable });
-  });
-  const latest = new LatestCheckpoint(thread_id, head);
+  }, params.pace);
+  const latest = new LatestCheckpoint(thread_id, params.head);
   const { read, deltaHistory } = reading(peer);
-  const store: CheckpointPort["write"] = async (write, whole) => {
-    let answer = await queue.write(write);
-    if (answer === "incomplete" && whole !== undefined)
-      answer = await queue.write(whole());
-    refuseLost(answer);
-    if (answer === "incomplete")
-      throw new Error("the server misses values of a checkpoint");
-  };
+  const refuseLost = refusing(params);
+  const store = storing(queue, refuseLost);
   const pending = new PendingWrites();
+  const flushed = (): Promise<void> => {
+    queue.flush();
+    return pending.settled();
+  };
   return {
     // A question to the server must not overtake what was written before it.
     read: async (query) => {
       const answer = latest.answer(query);
       if (answer !== null) return answer;
-      await pending.settled();
+      await flushed();
       return read(query);
     },
     deltaHistory: async (query) => {
-      await pending.settled();
+      await flushed();
       return deltaHistory(query);
     },
     write: async (write, whole) => {
@@ -103,11 +103,20 @@ export function runCheckpointPort(
       const stored = store(write, whole);
       if (durable) return stored;
       pending.add(stored);
-      if (queue.isFull) await pending.settled();
+      if (queue.isFull) await flushed();
     },
-    flushed: () => pending.settled(),
-    deleteThread: async (id) => {
+    sendNow: () => {
+      queue.flush();
+      peer.sendNow();
+    },
+    flushed,
+    rest: async () => {
+      const rest = queue.rest();
       await pending.settled();
+      return rest;
+    },
+    deleteThread: async (id) => {
+      await flushed();
       latest.forget();
       refuseLost(
         await peer.request("checkpoint.deleteThread", { fence, thread_id: id }),
@@ -115,6 +124,28 @@ export function runCheckpointPort(
     },
   };
 }
+
+type RefuseLost = (answer: string) => void;
+
+const refusing =
+  ({ fence, onLost }: RunPortParams): RefuseLost =>
+  (answer) => {
+    if (answer !== "lost") return;
+    onLost();
+    throw new LeaseLostError(fence);
+  };
+
+/** Resolves when the write is stored, if need be with all its values. */
+const storing =
+  (queue: CheckpointWriteQueue, refuseLost: RefuseLost) =>
+  async (write: CheckpointWrite, whole?: () => CheckpointWrite) => {
+    let answer = await queue.write(write);
+    if (answer === "incomplete" && whole !== undefined)
+      answer = await queue.write(whole());
+    refuseLost(answer);
+    if (answer === "incomplete")
+      throw new Error("the server misses values of a checkpoint");
+  };
 
 /** Writes whose answers nobody awaits one by one. */
 class PendingWrites {

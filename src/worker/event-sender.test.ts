@@ -31,7 +31,7 @@ function sender() {
     return batches;
   };
   return {
-    sender: new EventSender(peer, { run_id: "r", attempt: 1 }),
+    sender: new EventSender(peer, { run_id: "r", attempt: 1 }, "watched"),
     arrived,
   };
 }

@@ -14,6 +14,7 @@ import type {
   RunControls,
   RunExecution,
   RunOutcome,
+  RunReport,
   RunRequests,
 } from "../protocol/run-frames.ts";
 import { bindGraph } from "./bind-graph.ts";
@@ -23,6 +24,7 @@ import { EventSender } from "./event-sender.ts";
 import type { CompiledGraph } from "./graph-exports.ts";
 import { buildGraph } from "./load-graphs.ts";
 import { requireDestinations } from "./known-nodes.ts";
+import type { Pace } from "./pace.ts";
 import type { Prints } from "./prints.ts";
 import { stoppedAtBreakpoint } from "./run-breakpoints.ts";
 import { RunCheckpointer } from "./run-checkpointer.ts";
@@ -30,6 +32,7 @@ import { runCall, runConfigurable } from "./run-config.ts";
 import { runError } from "./run-error.ts";
 import { runSnapshot } from "./run-snapshot.ts";
 import { runStream } from "./run-stream.ts";
+import { StepGate } from "./step-gate.ts";
 import { SpoolStore } from "./store.ts";
 import { StreamFrames } from "./stream-frames.ts";
 
@@ -79,18 +82,50 @@ export function runRequests(deps: RunDeps): RunServer {
 
 const attemptKey = (of: Fence) => `${of.run_id}/${of.attempt}`;
 
+/** Where what an attempt produces goes. */
+interface Outlets {
+  sender: EventSender;
+  port: RunCheckpointPort;
+}
+
 /** Rejects only when the server could not do its part: such an attempt says nothing about the graph. */
-async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
+async function execute(deps: RunDeps, attempt: Attempt): Promise<RunReport> {
+  const pace = paceOf(attempt.run);
+  const { peer } = deps.context;
+  const sender = new EventSender(peer, attemptOf(attempt.run), pace);
+  const port = checkpointPort(deps, attempt, { sender, pace });
+  const outlets = { sender, port };
+  const outcome = await outcomeOf(deps, attempt, outlets);
+  if (outcome.status === "lost") return { outcome, events: [], writes: [] };
+  try {
+    return { outcome, ...(await restOf(outcome, outlets)) };
+  } catch (cause) {
+    const failure = { cause, graph: null };
+    return {
+      outcome: await failed(deps, attempt, failure),
+      events: [],
+      writes: [],
+    };
+  }
+}
+
+/** Nobody sees what a quick run does before it ends, unless it streams more than its states. */
+const paceOf = ({ watched, kwargs }: RunExecution): Pace =>
+  watched ||
+  kwargs.durability === "sync" ||
+  kwargs.stream_mode.some((mode) => mode !== "values")
+    ? "watched"
+    : "unwatched";
+
+async function outcomeOf(
+  deps: RunDeps,
+  attempt: Attempt,
+  { sender, port }: Outlets,
+): Promise<RunOutcome> {
   let graph: CompiledGraph | null = null;
   try {
-    const sender = new EventSender(deps.context.peer, attemptOf(attempt.run));
-    const port = checkpointPort(deps, attempt, sender);
     graph = await boundGraph(deps, attempt, port);
-    try {
-      await produce(deps, attempt, { graph, sender });
-    } finally {
-      await port.flushed();
-    }
+    await produce(deps, attempt, { graph, sender });
     if (attempt.lost) return { status: "lost" };
     return {
       status: "success",
@@ -101,10 +136,24 @@ async function execute(deps: RunDeps, attempt: Attempt): Promise<RunOutcome> {
   }
 }
 
+/** Rejects when something that was sent could not be stored. Whoever makes up the snapshot that is missing must find everything stored. */
+async function restOf(
+  outcome: RunOutcome,
+  { sender, port }: Outlets,
+): Promise<Omit<RunReport, "outcome">> {
+  const isWhole = "snapshot" in outcome && outcome.snapshot !== null;
+  if (!isWhole) {
+    await sender.drain();
+    await port.flushed();
+    return { events: [], writes: [] };
+  }
+  return { events: sender.rest(), writes: await port.rest() };
+}
+
 function checkpointPort(
   { context }: RunDeps,
   attempt: Attempt,
-  sender: EventSender,
+  { sender, pace }: { sender: EventSender; pace: Pace },
 ): RunCheckpointPort {
   const { run } = attempt;
   return runCheckpointPort(context.peer, {
@@ -112,6 +161,7 @@ function checkpointPort(
     thread_id: run.thread_id,
     head: run.head,
     durable: run.kwargs.durability === "sync",
+    pace,
     beforeWrite: () => sender.flush(),
     onLost: () => {
       attempt.lost = true;
@@ -134,6 +184,10 @@ async function boundGraph(
   return bindGraph(graph, {
     checkpointer: new RunCheckpointer(port),
     store: new SpoolStore(deps.context.peer),
+    // With `sync` LangGraph waits for each step itself, with `exit` it stores none.
+    ...(run.kwargs.durability === "async" && {
+      gate: new StepGate(() => port.sendNow()),
+    }),
   });
 }
 
@@ -166,8 +220,6 @@ async function produce(
       for (const event of frames.ofFailure(cause, abort.signal))
         await sender.send(event);
     throw cause;
-  } finally {
-    await sender.drain();
   }
 }
 

@@ -1,10 +1,12 @@
+import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import { PeerClosedError, PeerError } from "../protocol/peer.ts";
 import type { RunExecution, RunOutcome } from "../protocol/run-frames.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
 /** How an attempt ended: as the worker said, or without its word. */
 export type AttemptOutcome =
-  | RunOutcome
+  /** `writes`: of its checkpoints, those that are to be stored with its end. */
+  | (RunOutcome & { writes?: readonly CheckpointWrite[] })
   /** Whether it did something after its last checkpoint is unknown. */
   | WorkerDeath
   /** The server could not store or read what the run needed: the graph is not at fault. */
@@ -24,7 +26,8 @@ export async function attemptOutcome(
   run: RunExecution,
 ): Promise<AttemptOutcome> {
   try {
-    return await worker.execute(run);
+    const { outcome, writes } = await worker.execute(run);
+    return { ...outcome, writes };
   } catch (cause) {
     if (cause instanceof PeerClosedError)
       return {

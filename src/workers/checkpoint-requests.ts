@@ -44,20 +44,29 @@ async function storeWrites(
   writes: readonly CheckpointWrite[],
 ): Promise<CheckpointRequests["checkpoint.write"]["result"]> {
   try {
-    return await database.transaction(async (tx) => {
-      const run = await fenceRun(tx, fence, writes);
-      if (run === null) return "lost";
-      for (const write of writes) {
-        const { thread_id } = write.kind === "put" ? write.record : write;
-        if (thread_id !== run.thread_id) await requireThread(tx, thread_id);
-        await writeCheckpoint(tx, write, fence.run_id);
-      }
-      return "stored";
-    });
+    return await database.transaction((tx) =>
+      storeRunWrites(tx, fence, writes),
+    );
   } catch (cause) {
     if (cause instanceof MissingValuesError) return "incomplete";
     throw cause;
   }
+}
+
+/** What a run stores, all of it or none. Throws MissingValuesError. */
+export async function storeRunWrites(
+  tx: Queryable,
+  fence: Fence,
+  writes: readonly CheckpointWrite[],
+): Promise<"stored" | "lost"> {
+  const run = await fenceRun(tx, fence, writes);
+  if (run === null) return "lost";
+  for (const write of writes) {
+    const { thread_id } = write.kind === "put" ? write.record : write;
+    if (thread_id !== run.thread_id) await requireThread(tx, thread_id);
+    await writeCheckpoint(tx, write, fence.run_id);
+  }
+  return "stored";
 }
 
 /** A graph may call another one with a thread id of its own choosing. */

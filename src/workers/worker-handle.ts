@@ -17,7 +17,7 @@ import {
 import type {
   ProducedEvent,
   RunExecution,
-  RunOutcome,
+  RunReport,
 } from "../protocol/run-frames.ts";
 import type { LaunchedWorker } from "./launch.ts";
 import type { GraphState } from "./port.ts";
@@ -76,6 +76,7 @@ export class WorkerHandle {
   /** Questions in flight, for choosing the least busy worker. */
   asked = 0;
   readonly #launched: LaunchedWorker;
+  readonly #onEvents: WorkerHandleOptions["onEvents"];
   readonly #peer: Peer<
     ServerRequests,
     ServerNotices,
@@ -86,6 +87,7 @@ export class WorkerHandle {
   constructor(options: WorkerHandleOptions) {
     const { launched } = options;
     this.#launched = launched;
+    this.#onEvents = options.onEvents;
     this.pid = launched.pid;
     this.#peer = new Peer({
       pipe: launched.pipe,
@@ -115,10 +117,14 @@ export class WorkerHandle {
   }
 
   /** Rejects with PeerClosedError when the worker dies. */
-  async execute(run: RunExecution): Promise<RunOutcome> {
+  async execute(run: RunExecution): Promise<Omit<RunReport, "events">> {
     this.runs.add(run.run_id);
     try {
-      return await this.#peer.request("run.execute", run);
+      const report = await this.#peer.request("run.execute", run);
+      const { events, ...end } = report;
+      // There is always room for the last ones: their worker waits for nothing any more.
+      if (events.length > 0) void this.#onEvents(run, events);
+      return end;
     } finally {
       this.runs.delete(run.run_id);
       this.#leaveWhenIdle();

@@ -1,11 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { sql } from "../../src/storage/sql.ts";
+import { waitFor } from "../support/wait.ts";
 import { WorkerBench } from "../support/worker-bench.ts";
 
 let bench: WorkerBench;
 
 beforeAll(async () => {
   bench = await WorkerBench.spawned();
-  await bench.load({ steps: "steps.ts:graph", chat: "chat.ts:graph" });
+  await bench.load({
+    steps: "steps.ts:graph",
+    chat: "chat.ts:graph",
+    "step-then-block": "step-then-block.ts:graph",
+  });
 });
 
 afterAll(() => bench[Symbol.asyncDispose]());
@@ -38,6 +44,47 @@ describe("what a graph prints", () => {
     const lines = linesOf(run.run_id);
     expect(lines[0]).toBe("stderr: CustomError: Boo!");
     expect(lines[1]).toMatch(/steps\.ts:27:\d+/);
+  });
+});
+
+describe("a step", () => {
+  it.each([true, false])(
+    "is stored before the next one starts, even one that blocks the process (watched: %s)",
+    async (watched) => {
+      const run = await bench.claimed(
+        "step-then-block",
+        { input: { ms: 4000 } },
+        { watched },
+      );
+      const execution = bench.execute(run);
+      let hasEnded = false;
+      void execution.then(() => (hasEnded = true));
+      await waitFor("the checkpoint after the first step", () =>
+        bench.database
+          .query(
+            sql`
+          select 1 from checkpoints
+          where run_id = ${run.run_id} and cast(json_extract(metadata, '$.step') as integer) = 1`,
+          )
+          .then((rows) => rows.length === 1),
+      );
+      expect(hasEnded).toBe(false);
+      expect((await execution).status).toBe("success");
+    },
+  );
+
+  it("that ends an unwatched run is sent with its end", async () => {
+    const run = await bench.claimed(
+      "step-then-block",
+      { input: { ms: 0 } },
+      { watched: false },
+    );
+    const { events, writes } = await bench.report(run);
+    const steps = writes.flatMap((write) =>
+      write.kind === "put" ? [write.record.metadata["step"]] : [],
+    );
+    expect(steps).toEqual([2]);
+    expect(events.map(([name]) => name)).toEqual(["values"]);
   });
 });
 

@@ -17,9 +17,13 @@ import type {
   ProducedEvent,
   RunExecution,
   RunOutcome,
+  RunReport,
 } from "../../src/protocol/run-frames.ts";
 import { serveWorker } from "../../src/worker/worker.ts";
-import { checkpointRequests } from "../../src/workers/checkpoint-requests.ts";
+import {
+  checkpointRequests,
+  storeRunWrites,
+} from "../../src/workers/checkpoint-requests.ts";
 import { storeRequests } from "../../src/workers/store-requests.ts";
 import { openTestDatabase, type TestDatabase } from "./databases.ts";
 import { endRun, insertRunningRun } from "./worker-pipe.ts";
@@ -138,14 +142,26 @@ export class WorkerBench implements AsyncDisposable {
       metadata: {},
       head: null,
       resume: false,
+      watched: true,
       ...more,
       ...run,
       kwargs: { ...KWARGS, ...kwargs },
     };
   }
 
-  async execute(run: RunExecution): Promise<RunOutcome> {
+  report(run: RunExecution): Promise<RunReport> {
     return this.#peer.request("run.execute", run);
+  }
+
+  /** Stores what came with the end, as the engine does. */
+  async execute(run: RunExecution): Promise<RunOutcome> {
+    const report = await this.report(run);
+    this.#eventsOf(run.run_id).push(...report.events);
+    if (report.writes.length > 0)
+      await this.database.transaction((tx) =>
+        storeRunWrites(tx, run, report.writes),
+      );
+    return report.outcome;
   }
 
   /** Claims, executes and ends. */

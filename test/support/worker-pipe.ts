@@ -109,6 +109,7 @@ export const portOf = (
     thread_id,
     head: null,
     durable: true,
+    pace: "watched",
     beforeWrite: () => {},
     onLost,
   });
