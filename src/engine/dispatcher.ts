@@ -6,6 +6,7 @@ import {
   type ClaimedRun,
 } from "../storage/run-queue.ts";
 import { Delays } from "./delays.ts";
+import { firstSeqOf } from "./event-numbers.ts";
 import { Execution, type ExecutionDeps } from "./execution.ts";
 import { InstanceLease } from "./lease.ts";
 import { reapExpired } from "./recovery.ts";
@@ -13,13 +14,6 @@ import { Suspects } from "./suspects.ts";
 
 /** Runs claimed by one statement; more are claimed by the next. */
 const MAX_CLAIM = 64;
-
-/**
- * How far a new attempt jumps ahead in the numbering of events. Readers may
- * have seen events of the attempt before that never reached the table, so its
- * numbers must not be used again; a batch on its way holds far fewer.
- */
-const ATTEMPT_GAP = 100_000;
 
 /**
  * Claims runs while there is room in the workers, executes them, and stops
@@ -153,8 +147,7 @@ export class Dispatcher implements AsyncDisposable {
       if (this.#executions.get(run.run_id) === execution)
         this.#executions.delete(run.run_id);
     });
-    const gap = run.attempt > 1 ? ATTEMPT_GAP : 1;
-    void execution.perform(run.last_event_seq + gap);
+    void execution.perform(firstSeqOf(run));
   }
 
   async #poll(): Promise<void> {
