@@ -11,6 +11,7 @@ import { CRASH_GRAPHS, startServer } from "../support/server.ts";
 import { checkLedger } from "./check-ledger.ts";
 import { requireWhole } from "./data-folder.ts";
 import { Load, untilIdle } from "./load.ts";
+import { inRound } from "./seed.ts";
 import { lookUpUnanswered } from "./look-up.ts";
 import { WhatIsThere } from "./what-is-there.ts";
 
@@ -29,7 +30,7 @@ test(
     const { chronicle } = load;
     const there = new WhatIsThere(server);
     for (let round = 1; round <= ROUNDS; round += 1)
-      await load.round(round, async () => {
+      await inRound(round, async () => {
         await load.during(async () => {
           await load.someMore(30, 120);
           await load.amidSomething();
@@ -41,7 +42,7 @@ test(
         await checkLedger(chronicle.model, there, { isAtRest: false });
       });
 
-    await load.round(ROUNDS, async () => {
+    await inRound(ROUNDS, async () => {
       await untilIdle(server);
       await checkLedger(chronicle.reread(), there, { isAtRest: true });
     });

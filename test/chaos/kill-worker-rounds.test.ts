@@ -12,6 +12,7 @@ import { CRASH_GRAPHS, startServer } from "../support/server.ts";
 import { checkLedger } from "./check-ledger.ts";
 import { requireWhole } from "./data-folder.ts";
 import { Load, untilIdle } from "./load.ts";
+import { inRound } from "./seed.ts";
 import { WhatIsThere } from "./what-is-there.ts";
 
 const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 20);
@@ -41,7 +42,7 @@ test(
         if (isAll || index === one) killIfAlive(pid);
     };
     for (let round = 1; round <= ROUNDS; round += CHECK_EVERY)
-      await load.round(round, async () => {
+      await inRound(round, async () => {
         await load.during(async () => {
           for (let kills = 0; kills < Math.min(CHECK_EVERY, ROUNDS); kills += 1)
             await kill();

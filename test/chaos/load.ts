@@ -6,11 +6,9 @@ import type { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 import { Chronicle } from "./chronicle.ts";
 import { LoadClient } from "./load-client.ts";
+import { SEED } from "./seed.ts";
 
 const CLIENTS = Number(process.env["CHAOS_CLIENTS"] ?? 6);
-
-/** Says in every failure how to get this choice of operations again. */
-const SEED = Number(process.env["CHAOS_SEED"] ?? Date.now() % 1_000_000_000);
 
 const KINDS: Operation["kind"][] = [
   ...(["create", "update", "patch", "copy", "delete"] as const),
@@ -88,16 +86,6 @@ export class Load {
     const counts = this.chronicle.counts();
     for (const kind of KINDS)
       expect(counts[`${kind} done`], `operations "${kind}"`).toBeGreaterThan(0);
-  }
-
-  /** Puts seed and round to the message of whatever fails in it. */
-  async round(round: number, work: () => Promise<void>): Promise<void> {
-    await work().catch((cause: unknown) => {
-      const { message } = cause as Error;
-      throw new Error(`CHAOS_SEED=${SEED}, round ${round}: ${message}`, {
-        cause,
-      });
-    });
   }
 
   [Symbol.dispose](): void {

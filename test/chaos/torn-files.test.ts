@@ -17,6 +17,7 @@ import { Contradiction } from "./chronicle.ts";
 import { copyFolder, type CopyKind } from "./copy-folder.ts";
 import { requireWhole } from "./data-folder.ts";
 import { Load, untilIdle } from "./load.ts";
+import { inRound } from "./seed.ts";
 import { WhatIsThere } from "./what-is-there.ts";
 
 const COPIES = Number(process.env["CHAOS_COPIES"] ?? 40);
@@ -33,14 +34,14 @@ test(
       for (let count = 1; count <= COPIES; count += 1) {
         const to = join(server.directory, `copy-${count}`);
         const kind = KINDS[count % KINDS.length] ?? "moment";
-        await load.round(count, () => takeCopy(server, load, { kind, to }));
+        await inRound(count, () => takeCopy(server, load, { kind, to }));
         // The last of each kind are kept as they are, for a server.
         if (count <= COPIES - KINDS.length) rmSync(to, { recursive: true });
       }
     });
     await server.stop();
     for (let count = COPIES - KINDS.length + 1; count <= COPIES; count += 1)
-      await load.round(count, () =>
+      await inRound(count, () =>
         expectThatItServes(join(server.directory, `copy-${count}`)),
       );
   },

@@ -5,6 +5,8 @@ export interface Note {
   pid: number;
   /** Milliseconds since 1970. */
   at: number;
+  /** Where the graph knows it. */
+  run_id?: string;
 }
 
 /** What a graph of test/fixtures/crash-graphs noted while it ran. */
