@@ -20,7 +20,7 @@ import { json, raw, sql, type Sql } from "./sql.ts";
  * `ready` and `running` are the thread's turn, which the schema gives to one
  * run at a time. Whose turn it is gets decided at enqueue and at finish, under
  * the thread's lock, so a claim never looks at a run that cannot start. Any
- * run that is not running may go to `done` by cancel. Lock order: thread, run.
+ * run that has not started may go to `done` by cancel. Lock order: thread, run.
  */
 
 /** A run that this instance now owns. */
@@ -195,7 +195,7 @@ export async function lineUpDueRuns(
     where thread_id = ${threadId} and q = 'delayed' and run_at <= ${tx.dialect.now}`);
 }
 
-/** Ends a run that has not started. Null: it has, or it has ended. */
+/** Ends a run that has not started; one that was handed back has. Null: it has, or it has ended. */
 export async function cancelWaitingRun(
   tx: Queryable,
   params: { run_id: string; reason: string | null },
@@ -207,12 +207,16 @@ export async function cancelWaitingRun(
       update runs
       set q = 'done', status = 'interrupted', cancel_reason = ${params.reason},
           finished_at = ${now}, updated_at = ${now}
-      where run_id = ${params.run_id} and q in ('ready', 'behind', 'delayed')
+      where run_id = ${params.run_id} and q in ('ready', 'behind', 'delayed') and attempt = 0
       returning run_id`,
   );
 }
 
-/** Tells the owner of a running run to stop it. The column survives the owner. Null: it is not running. */
+/**
+ * Tells the owner of a run that has started to stop it; one that was handed
+ * back is stopped by its next owner, at once. The column survives the owner.
+ * Null: it has not started, or it has ended.
+ */
 export async function requestCancel(
   tx: Queryable,
   params: { run_id: string; action: CancelAction; reason: string | null },
@@ -221,8 +225,9 @@ export async function requestCancel(
     tx,
     sql`
       update runs
-      set cancel = ${params.action}, cancel_reason = ${params.reason}, updated_at = ${tx.dialect.now}
-      where run_id = ${params.run_id} and q = 'running'
+      set cancel = ${params.action}, cancel_reason = ${params.reason}, updated_at = ${tx.dialect.now},
+          run_at = case when q = 'ready' then ${tx.dialect.now} else run_at end
+      where run_id = ${params.run_id} and (q = 'running' or (q = 'ready' and attempt > 0))
       returning run_id`,
   );
 }
