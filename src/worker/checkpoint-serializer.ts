@@ -81,21 +81,32 @@ function messageClass(name: unknown): MessageClass | null {
 }
 
 /** Messages are written with their fields in snake case, and made from camel case but for those that they name. */
-function fieldsOf({ prototype }: MessageClass, kwargs: Members): Members {
-  const names = new Map<string, string>();
-  for (
-    let current = prototype as LangChainPrototype | null;
-    current !== null;
-    current = Object.getPrototypeOf(current) as LangChainPrototype | null
-  )
-    for (const [field, written] of Object.entries(current.lc_aliases ?? {}))
-      names.set(written, field);
+function fieldsOf(Message: MessageClass, kwargs: Members): Members {
+  const names = fieldNamesOf(Message);
   return Object.fromEntries(
     Object.entries(kwargs).map(([written, value]) => [
       names.get(written) ?? camelCase(written),
       value,
     ]),
   );
+}
+
+/** Written name -> field. Asking a class for them takes longer than all else about a message. */
+const fieldNames = new WeakMap<MessageClass, ReadonlyMap<string, string>>();
+
+function fieldNamesOf(Message: MessageClass): ReadonlyMap<string, string> {
+  const known = fieldNames.get(Message);
+  if (known !== undefined) return known;
+  const names = new Map<string, string>();
+  for (
+    let current = Message.prototype as LangChainPrototype | null;
+    current !== null;
+    current = Object.getPrototypeOf(current) as LangChainPrototype | null
+  )
+    for (const [field, written] of Object.entries(current.lc_aliases ?? {}))
+      names.set(written, field);
+  fieldNames.set(Message, names);
+  return names;
 }
 
 interface LangChainPrototype {
