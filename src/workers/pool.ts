@@ -135,12 +135,11 @@ export class WorkerPool implements Workers, AsyncDisposable {
   ): Promise<WorkerRequests[K]["result"]> {
     for (let times = 1; ; times += 1)
       try {
-        const worker = await this.#anyAwake();
-        const answer = worker.ask(method, params);
-        // The last one is waited for: it may be the question that takes so long.
-        return await (times === ASKED_AT_MOST
-          ? answer
-          : unlessBlocked(worker, answer));
+        // No run can block the last one: it may be the question that takes so long.
+        const worker = await (times === ASKED_AT_MOST
+          ? this.#standIn.worker()
+          : this.#anyAwake());
+        return await unlessBlocked(worker, worker.ask(method, params));
       } catch (cause) {
         const isNoAnswer =
           cause instanceof PeerClosedError ||
