@@ -98,7 +98,12 @@ test("a graph that always takes its process down ends in an error that says so",
 });
 
 test("streams stay open while workers are killed with kill -9, and their runs complete", async () => {
-  const server = await startServer({ config: CRASH_GRAPHS, workers: 2 });
+  const server = await startServer({
+    config: CRASH_GRAPHS,
+    workers: 2,
+    // Nothing tells these deaths from those that a run causes.
+    env: { BG_JOB_MAX_RETRIES: "10" },
+  });
   const streams = await Promise.all(
     Array.from({ length: 6 }, (_, n) => rawStream(server, `run-${n}`, 10)),
   );
