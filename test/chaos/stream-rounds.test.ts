@@ -29,7 +29,8 @@ import { WhatIsThere } from "./what-is-there.ts";
 const SECONDS = Number(process.env["CHAOS_SECONDS"] ?? 30);
 const CLIENTS = Number(process.env["CHAOS_CLIENTS"] ?? 32);
 
-type Kill = "one worker" | "all workers" | "server";
+const KILLS = ["one worker", "server", "all workers"] as const;
+type Kill = (typeof KILLS)[number];
 
 test(
   "what readers saw is the log, and every run ends, whatever is killed",
@@ -88,13 +89,12 @@ async function killing(params: {
   const { server, clients, random, signal } = params;
   const kills: Kill[] = [];
   const end = Date.now() + SECONDS * 1000;
-  while (Date.now() < end) {
+  // Each kind once, however slow the machine is.
+  while (Date.now() < end || kills.length < KILLS.length) {
     await someMoreFrames(clients, random.between(20, 400), signal);
-    const kill = random.weighted({
-      "one worker": 3,
-      "all workers": 1,
-      server: 3,
-    });
+    const kill =
+      KILLS[kills.length] ??
+      random.weighted({ "one worker": 3, "all workers": 1, server: 3 });
     kills.push(kill);
     if (kill === "server") {
       await server.kill9();
@@ -189,11 +189,8 @@ async function replay(
 
 /** A test that has tested nothing fails. */
 function expectOfEverything(kills: Kill[], counts: Counts): void {
-  process.stderr.write(
-    `${JSON.stringify({ kills: kills.length, ...counts })}\n`,
-  );
-  expect(kills).toContain("server");
-  expect(kills.some((kill) => kill !== "server")).toBe(true);
+  const all = { kills: kills.length, ...counts };
+  process.stderr.write(`${JSON.stringify(all)}\n`);
   const { lost: _, ...wanted } = counts;
   for (const [what, count] of Object.entries(wanted))
     expect(count, `runs: ${what}`).toBeGreaterThan(0);
