@@ -58,7 +58,11 @@ function create(metadata: JsonObject): Promise<unknown> {
 async function turn(thread_id: string): Promise<void> {
   const assistant_id = "fe096781-5601-53d2-b2f6-0d3403f7e9ca";
   await database.transaction((tx) =>
-    markThreadBusy(tx, { thread_id, graph_id: "agent", assistant_id }),
+    markThreadBusy(tx, {
+      ...{ thread_id, graph_id: "agent", assistant_id },
+      metadata: {},
+      hasTurn: true,
+    }),
   );
   await database.transaction((tx) =>
     setThreadSnapshot(tx, thread_id, {

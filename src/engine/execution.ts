@@ -18,7 +18,12 @@ import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import type { AttemptOutcome } from "../workers/attempt.ts";
 import { storeRunWrites } from "../workers/checkpoint-requests.ts";
 import type { WorkerPool } from "../workers/pool.ts";
-import { closingEvents, recordEnd, type RunEnd } from "./finish-run.ts";
+import {
+  closingEvents,
+  recordEnd,
+  ROLLED_BACK,
+  type RunEnd,
+} from "./finish-run.ts";
 import type { EngineSettings } from "./settings.ts";
 import type { Suspects } from "./suspects.ts";
 
@@ -112,6 +117,7 @@ export class Execution {
 
   async #attempt(): Promise<RunEnd | "handed back" | "lost"> {
     const { run } = this;
+    if (run.cancel === "rollback") return ROLLED_BACK;
     if (run.cancel !== null) return this.#interrupted();
     const { workers, settings, suspects } = this.#deps;
     // Who has been near that many deaths is not to be near anybody else's run.
@@ -254,10 +260,14 @@ export class Execution {
     );
     if (recorded === "lost") return;
     if (recorded === "incomplete") return this.#repeat(segment, closing.length);
-    events.close(this.run, closing);
+    events.close(
+      this.run,
+      recorded.isGone ? closingEvents(run_id, ROLLED_BACK) : closing,
+    );
     database.notify(CHANNELS.finished, run_id);
     if (recorded.hasNext) database.notify(CHANNELS.runs, thread_id);
-    log.debug({ run_id, thread_id, status: end.status }, "run ended");
+    const status = recorded.isGone ? "rolled back" : end.status;
+    log.debug({ run_id, thread_id, status }, "run ended");
   }
 
   /** A run that was not streamed leaves a long state to its thread alone. */

@@ -8,11 +8,18 @@ import {
 import type { Queryable } from "../storage/database.ts";
 import { insertSegment, type Segment } from "../storage/event-segments.ts";
 import {
+  deleteHeldRun,
   finishRun,
   hasUnfinishedRun,
-  promoteNext,
   type ClaimedRun,
 } from "../storage/run-queue.ts";
+import { undoRun } from "../storage/run-undo.ts";
+import {
+  passTurn,
+  raiseEventSeq,
+  setThreadRest,
+  takeBackTurn,
+} from "../storage/thread-turn.ts";
 import { lockThread, setThreadSnapshot } from "../storage/threads.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import type { Produced } from "../stream/event-log.ts";
@@ -34,10 +41,25 @@ export function closingEvents(runId: string, end: RunEnd): Produced[] {
   return events;
 }
 
+/** How the stream of a run ends that is rolled back, however its graph has ended. */
+export const ROLLED_BACK: RunEnd = {
+  status: "interrupted",
+  error: null,
+  snapshot: null,
+};
+
+export interface Recorded {
+  /** The run was rolled back. */
+  isGone: boolean;
+  /** A run that waited behind has the turn now. */
+  hasNext: boolean;
+}
+
 /**
  * Everything that the end of a run changes, for one transaction: the rest of
- * its stream and of its checkpoints, the run, whose turn is next, and the thread. Thread before run:
- * the lock order of the queue. `hasNext`: a run that waited behind has the turn now.
+ * its stream and of its checkpoints, the run, whose turn is next, and the
+ * thread. Thread before run: the lock order of the queue. When somebody has
+ * wanted the run rolled back, that is its end, whatever `end` says.
  */
 export async function recordEnd(
   tx: Queryable,
@@ -47,31 +69,51 @@ export async function recordEnd(
     segment: Segment | null;
     writes?: readonly CheckpointWrite[];
   },
-): Promise<{ hasNext: boolean } | "lost"> {
+): Promise<Recorded | "lost"> {
   const { run, end, segment, writes = [] } = params;
   const { thread_id } = run;
   const thread = await lockThread(tx, thread_id, UNRESTRICTED);
   if (thread === null) return "lost";
   if (segment !== null) await insertSegment(tx, segment);
   if (writes.length > 0) await storeRunWrites(tx, run, writes);
-  if ((await finishRun(tx, run, end)) === "lost") return "lost";
+  if ((await finishRun(tx, run, end)) === "lost")
+    return rollBack(tx, run, segment);
+  const status = threadStatus(run, end);
+  const error = status === "error" ? end.error : null;
   const isBusy = await hasUnfinishedRun(tx, thread_id);
-  const hasNext = isBusy && (await promoteNext(tx, thread_id));
-  const status = isBusy ? "busy" : threadStatus(run, end);
+  const hasNext = isBusy && (await passTurn(tx, thread_id));
+  if (isBusy) await setThreadRest(tx, { ...run, status, error });
   await setThreadSnapshot(tx, thread_id, {
-    status,
+    status: isBusy ? "busy" : status,
     snapshot: end.snapshot,
-    error: status === "error" ? end.error : null,
+    error: isBusy ? null : error,
     wasPaged: thread.values_paged,
     ...(segment === null ? {} : { lastEventSeq: lastSeqOf(segment) }),
   });
-  return { hasNext };
+  return { isGone: false, hasNext };
 }
 
 const lastSeqOf = ({ first_seq, events }: Segment): number =>
   first_seq + events.length - 1;
 
-function threadStatus(run: ClaimedRun, end: RunEnd): ThreadStatus {
+/** What the run has done up to here never was. Until now only the intention was stored, which no crash can lose. */
+async function rollBack(
+  tx: Queryable,
+  run: ClaimedRun,
+  segment: Segment | null,
+): Promise<Recorded | "lost"> {
+  const { thread_id, run_id } = run;
+  if ((await deleteHeldRun(tx, run)) === "lost") return "lost";
+  await undoRun(tx, thread_id, run_id);
+  if (segment !== null)
+    await raiseEventSeq(tx, { thread_id, seq: lastSeqOf(segment) });
+  return { isGone: true, hasNext: await takeBackTurn(tx, thread_id) };
+}
+
+function threadStatus(
+  run: ClaimedRun,
+  end: RunEnd,
+): Exclude<ThreadStatus, "busy"> {
   if (end.error !== null && !isRefusedResume(run, end)) return "error";
   return end.snapshot === null ? "idle" : statusOf(end.snapshot);
 }

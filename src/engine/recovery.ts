@@ -7,8 +7,8 @@ import {
   handBackRunsOf,
   lineUpDueRuns,
   listThreadsToPromote,
-  promoteNext,
 } from "../storage/run-queue.ts";
+import { passTurn } from "../storage/thread-turn.ts";
 import { lockThread } from "../storage/threads.ts";
 
 /**
@@ -45,7 +45,7 @@ export async function promoteDueRuns(database: Database): Promise<void> {
     const isPromoted = await database.transaction(async (tx) => {
       await lockThread(tx, thread, UNRESTRICTED);
       await lineUpDueRuns(tx, thread);
-      return promoteNext(tx, thread);
+      return passTurn(tx, thread);
     });
     if (isPromoted) database.notify(CHANNELS.runs, thread);
   }

@@ -53,5 +53,7 @@ export interface ThreadSnapshot {
 }
 
 /** The status that a snapshot means when nothing else is going on. */
-export const statusOf = (snapshot: ThreadSnapshot): ThreadStatus =>
+export const statusOf = (
+  snapshot: ThreadSnapshot,
+): Exclude<ThreadStatus, "busy" | "error"> =>
   snapshot.next.length > 0 ? "interrupted" : "idle";

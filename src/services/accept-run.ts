@@ -7,8 +7,7 @@ import type {
   StatelessRunCreate,
   ThreadRunCreate,
 } from "../model/run-requests.ts";
-import { CHANNELS } from "../storage/channels.ts";
-import type { Database, Queryable } from "../storage/database.ts";
+import type { Queryable } from "../storage/database.ts";
 import { insertRun } from "../storage/runs.ts";
 import { markThreadBusy } from "../storage/thread-turn.ts";
 import { readHead } from "../storage/thread-head.ts";
@@ -19,6 +18,7 @@ import {
 } from "../storage/threads.ts";
 import { requireAssistant } from "./assistants.ts";
 import { makeRoom, type Room } from "./multitask.ts";
+import { announceStopped } from "./stop-run.ts";
 import { checkpointNotFound } from "./state-target.ts";
 import { threadNotFound } from "./threads.ts";
 import { assembleKwargs } from "./run-kwargs.ts";
@@ -106,7 +106,7 @@ async function accept(deps: RunDeps, params: Acceptance): Promise<Run> {
     const run = await enqueue(tx, deps, { ...params, run_id, thread, room });
     return { run, room };
   });
-  announce(deps.database, run.thread_id, room);
+  announceStopped(deps.database, run.thread_id, room);
   const { unknown_stream_modes: unknown } = params.request;
   if (unknown.length > 0)
     deps.log.warn({ run_id, unknown }, "unknown stream modes are ignored");
@@ -124,7 +124,12 @@ async function enqueue(
   const { thread_id } = thread;
   const { graph_id, assistant_id } = assistant;
   const afterMs = request.after_seconds * 1000;
-  const seq = await markThreadBusy(tx, { thread_id, graph_id, assistant_id });
+  const q = afterMs > 0 ? "delayed" : room.isTurnTaken ? "behind" : "ready";
+  const seq = await markThreadBusy(tx, {
+    ...{ thread_id, graph_id, assistant_id },
+    metadata: thread.metadata,
+    hasTurn: q === "ready",
+  });
   if (seq === null) throw threadNotFound(thread_id);
   return insertRun(tx, {
     run_id,
@@ -132,7 +137,7 @@ async function enqueue(
     assistant_id,
     graph_id,
     seq,
-    q: afterMs > 0 ? "delayed" : room.isTurnTaken ? "behind" : "ready",
+    q,
     multitask_strategy: params.strategy,
     afterMs,
     max_attempts: deps.maxAttempts,
@@ -150,12 +155,6 @@ async function enqueue(
       ...request.metadata,
     },
   });
-}
-
-function announce(database: Database, threadId: string, room: Room): void {
-  for (const runId of room.stopping) database.notify(CHANNELS.cancels, runId);
-  for (const runId of room.ended) database.notify(CHANNELS.finished, runId);
-  database.notify(CHANNELS.runs, threadId);
 }
 
 interface NewRunThread {

@@ -1,20 +1,19 @@
-import { conflict, notImplemented } from "../model/errors.ts";
+import { conflict } from "../model/errors.ts";
 import type { MultitaskStrategy } from "../model/run.ts";
 import type { Queryable } from "../storage/database.ts";
-import { cancelWaitingRun, requestCancel } from "../storage/run-queue.ts";
 import { listUnfinishedRuns } from "../storage/runs.ts";
+import { stopRun, type Stopped } from "./stop-run.ts";
 
 /** What making room for a new run has changed, to be told after the commit. */
-export interface Room {
+export interface Room extends Stopped {
   /** Somebody has the thread's turn, so the new run waits behind. */
   isTurnTaken: boolean;
-  ended: string[];
-  stopping: string[];
 }
 
 /**
  * Applies the strategy to the runs of a locked thread that have not ended.
- * Throws 409 for `reject`.
+ * Waiting runs end here; the one that runs is told to, and keeps its turn
+ * until it has. Throws 409 for `reject`.
  */
 export async function makeRoom(
   tx: Queryable,
@@ -24,39 +23,21 @@ export async function makeRoom(
     strategy: MultitaskStrategy;
   },
 ): Promise<Room> {
-  const unfinished = await listUnfinishedRuns(tx, params.thread_id);
-  const room: Room = { isTurnTaken: false, ended: [], stopping: [] };
-  if (unfinished.length > 0) assertAdmitted(params.strategy);
-  for (const run of unfinished) {
-    if (params.strategy === "interrupt")
-      await interrupt(tx, run.run_id, params, room);
-    else room.isTurnTaken ||= run.q !== "delayed";
-  }
-  return room;
-}
-
-function assertAdmitted(strategy: MultitaskStrategy): void {
-  if (strategy === "reject")
+  const { thread_id, strategy } = params;
+  const unfinished = await listUnfinishedRuns(tx, thread_id);
+  if (strategy === "reject" && unfinished.length > 0)
     throw conflict(
       "Thread is already running a task. Wait for it to finish or choose a different multitask strategy.",
     );
-  if (strategy === "rollback")
-    throw notImplemented("multitask_strategy rollback");
-}
-
-/** Waiting runs end here; the one that runs is told to, and keeps its turn until it has. */
-async function interrupt(
-  tx: Queryable,
-  run_id: string,
-  params: { run_id: string },
-  room: Room,
-): Promise<void> {
+  const room: Room = { isTurnTaken: false, ended: [], stopping: [] };
   const reason = `superseded by run ${params.run_id}`;
-  if ((await cancelWaitingRun(tx, { run_id, reason })) !== null) {
-    room.ended.push(run_id);
-    return;
+  for (const { run_id, q } of unfinished) {
+    if (strategy === "interrupt" || strategy === "rollback") {
+      const run = { thread_id, run_id, action: strategy, reason };
+      const outcome = await stopRun(tx, run);
+      if (outcome !== null) room[outcome].push(run_id);
+      room.isTurnTaken ||= outcome === "stopping";
+    } else room.isTurnTaken ||= q !== "delayed";
   }
-  await requestCancel(tx, { run_id, action: "interrupt", reason });
-  room.stopping.push(run_id);
-  room.isTurnTaken = true;
+  return room;
 }

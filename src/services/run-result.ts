@@ -1,4 +1,5 @@
 import { isObject, type Json } from "../lib/json.ts";
+import type { RunError } from "../model/run.ts";
 import type { Queryable } from "../storage/database.ts";
 import { listEventsBackwards } from "../storage/event-segments.ts";
 import type { EventLog, Produced } from "../stream/event-log.ts";
@@ -8,7 +9,7 @@ import { getLastState } from "../storage/threads.ts";
 
 /**
  * What waiting for a run gives, as JSON text: its last `values`, with
- * `__interrupt__` when it stopped at one, or `{"__error__": …}`. Never null.
+ * `__interrupt__` when it stopped at one, or `{"__error__": …}`: it has failed, or is gone. Never null.
  */
 export async function resultOf(
   { database: db, events }: { database: Queryable; events: EventLog },
@@ -16,6 +17,8 @@ export async function resultOf(
   ending: RunEnding | null,
 ): Promise<string> {
   if (ending?.error != null) return JSON.stringify({ __error__: ending.error });
+  if (ending?.status === null)
+    return JSON.stringify({ __error__: goneError(run) });
   const frames = events.results.framesOf(run.run_id);
   const { values, interrupts, feedback } = await lastValues(
     frames?.toReversed() ?? storedFrames(db, run.run_id),
@@ -45,6 +48,12 @@ async function* storedFrames(
     before = oldest.seq;
   }
 }
+
+/** What the thread shows is not of this run, so nobody should take it for its result. */
+const goneError = ({ run_id }: { run_id: string }): RunError => ({
+  error: "RunDeletedError",
+  message: `run ${run_id} has no result: it was rolled back, or deleted with its thread`,
+});
 
 /**
  * The last state, and the questions around it. Read from the end, as far as

@@ -1,6 +1,6 @@
 import type { PendingWriteRecord } from "../protocol/checkpoint-frames.ts";
 import type { Queryable } from "./database.ts";
-import { EMPTY, sql } from "./sql.ts";
+import { EMPTY, raw, sql, type Sql } from "./sql.ts";
 
 export interface PendingWriteRow extends PendingWriteRecord {
   thread_id: string;
@@ -24,6 +24,13 @@ export async function putPendingWrite(
           task_path = excluded.task_path, channel = excluded.channel,
           type = excluded.type, data = excluded.data`
       : sql`do nothing`;
+  if (row.idx < 0 && row.run_id !== null)
+    await keepReplaced(tx, {
+      ...row,
+      run_id: row.run_id,
+      which: sql`checkpoint_ns = ${row.checkpoint_ns} and checkpoint_id = ${row.checkpoint_id}
+        and task_id = ${row.task_id} and idx = ${row.idx}`,
+    });
   await tx.query(sql`
     insert into checkpoint_writes (
       thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, run_id, channel, type, data)
@@ -31,6 +38,61 @@ export async function putPendingWrite(
       ${row.thread_id}, ${row.checkpoint_ns}, ${row.checkpoint_id}, ${row.task_id},
       ${row.idx}, ${row.task_path}, ${row.run_id}, ${row.channel}, ${row.type}, ${row.data})
     on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) ${resolution}`);
+}
+
+/** The task of LangGraph's that stands for the caller: its writes are the command's. */
+export const CALLER_TASK = "00000000-0000-0000-0000-000000000000";
+
+/**
+ * LangGraph leaves the caller's answer where it was when a task has taken it,
+ * and would give it to the next question too when it starts from there again.
+ */
+export async function forgetAnswer(
+  tx: Queryable,
+  at: { thread_id: string; run_id: string | null },
+): Promise<void> {
+  const which = sql`task_id = ${CALLER_TASK} and channel = '__resume__'`;
+  const { thread_id, run_id } = at;
+  if (run_id !== null) await keepReplaced(tx, { thread_id, run_id, which });
+  await tx.query(
+    sql`delete from checkpoint_writes where thread_id = ${thread_id} and ${which}`,
+  );
+}
+
+const WRITE = raw(
+  "thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, run_id, channel, type, data",
+);
+
+/** Writes of earlier runs that the run is about to change are kept as they are now, for its rollback. Other runs have had theirs. */
+async function keepReplaced(
+  tx: Queryable,
+  of: { thread_id: string; run_id: string; which: Sql },
+): Promise<void> {
+  const { thread_id, run_id, which } = of;
+  await tx.query(sql`
+    delete from replaced_writes
+    where thread_id = ${thread_id} and replaced_by <> ${run_id}`);
+  await tx.query(sql`
+    insert into replaced_writes (${WRITE}, replaced_by)
+    select ${WRITE}, ${run_id} from checkpoint_writes
+    where thread_id = ${thread_id} and ${which} and run_id is distinct from ${run_id}
+    on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do nothing`);
+}
+
+/** Undoes what the run has changed of earlier runs' writes. Its own are gone already. */
+export async function restoreReplaced(
+  tx: Queryable,
+  threadId: string,
+  runId: string,
+): Promise<void> {
+  const of = sql`thread_id = ${threadId} and replaced_by = ${runId}`;
+  await tx.query(sql`
+    insert into checkpoint_writes (${WRITE})
+    select ${WRITE} from replaced_writes where ${of}
+    on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do update set
+      task_path = excluded.task_path, run_id = excluded.run_id, channel = excluded.channel,
+      type = excluded.type, data = excluded.data`);
+  await tx.query(sql`delete from replaced_writes where ${of}`);
 }
 
 /**

@@ -8,7 +8,11 @@ import type {
   StoredValue,
 } from "../protocol/checkpoint-frames.ts";
 import { countValues, insertValues, splitHashes } from "./checkpoint-values.ts";
-import { putPendingWrite } from "./checkpoint-writes.ts";
+import {
+  CALLER_TASK,
+  forgetAnswer,
+  putPendingWrite,
+} from "./checkpoint-writes.ts";
 import { first, type Queryable } from "./database.ts";
 import { json, sql } from "./sql.ts";
 
@@ -70,9 +74,6 @@ function holdsInput(write: CheckpointWrite): boolean {
   return checkpoint_ns === "" && metadata["step"] !== -2;
 }
 
-/** The task of LangGraph's that stands for the caller: its writes are the command's. */
-const CALLER_TASK = "00000000-0000-0000-0000-000000000000";
-
 /** Whether a task has taken an answer and stopped at its next question. */
 function asksAgain(writes: readonly PendingWriteRecord[]): boolean {
   const has = (channel: string) =>
@@ -80,16 +81,6 @@ function asksAgain(writes: readonly PendingWriteRecord[]): boolean {
       (write) => write.channel === channel && write.task_id !== CALLER_TASK,
     );
   return has("__resume__") && has("__interrupt__");
-}
-
-/**
- * LangGraph leaves the caller's answer where it was when a task has taken it,
- * and would give it to the next question too when it starts from there again.
- */
-async function forgetAnswer(tx: Queryable, threadId: string): Promise<void> {
-  await tx.query(sql`
-    delete from checkpoint_writes
-    where thread_id = ${threadId} and task_id = ${CALLER_TASK} and channel = '__resume__'`);
 }
 
 export async function threadExists(
@@ -115,7 +106,8 @@ export async function writeCheckpoint(
   if (write.kind === "writes") {
     for (const pending of write.writes)
       await putPendingWrite(tx, { ...write, ...pending, run_id: runId });
-    if (asksAgain(write.writes)) await forgetAnswer(tx, write.thread_id);
+    if (asksAgain(write.writes))
+      await forgetAnswer(tx, { thread_id: write.thread_id, run_id: runId });
     return;
   }
   const { record, values } = write;

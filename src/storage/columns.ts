@@ -15,6 +15,7 @@ const JSON_COLUMNS = [
   "checkpoint",
   "channels",
   "value",
+  "rest_graph",
 ];
 
 const TIMESTAMP_COLUMNS = [

@@ -21,6 +21,9 @@ import { json, raw, sql, type Sql } from "./sql.ts";
  * run at a time. Whose turn it is gets decided at enqueue and at finish, under
  * the thread's lock, so a claim never looks at a run that cannot start. Any
  * run that has not started may go to `done` by cancel. Lock order: thread, run.
+ *
+ * A rollback ends in no row at all. Of a run that executes it is an intention
+ * first, in the column `cancel`, which no later cancel takes back.
  */
 
 /** A run that this instance now owns. */
@@ -83,6 +86,7 @@ export async function hasReadyRun(db: Queryable): Promise<boolean> {
 const held = (fence: Fence): Sql =>
   sql`run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'`;
 
+/** "lost" also for a run that is to be rolled back: see `deleteHeldRun`. */
 export async function finishRun(
   tx: Queryable,
   fence: Fence,
@@ -95,10 +99,22 @@ export async function finishRun(
       update runs
       set q = 'done', status = ${end.status}, error = ${json(end.error)}, owner = null,
           finished_at = ${now}, updated_at = ${now}
-      where ${held(fence)}
+      where ${held(fence)} and cancel is distinct from 'rollback'
       returning run_id`,
   );
   return row === null ? "lost" : "finished";
+}
+
+/** The end of a run that somebody has wanted rolled back. "lost" also when nobody has. */
+export async function deleteHeldRun(
+  tx: Queryable,
+  fence: Fence,
+): Promise<"deleted" | "lost"> {
+  const row = await first(
+    tx,
+    sql`delete from runs where ${held(fence)} and cancel = 'rollback' returning run_id`,
+  );
+  return row === null ? "lost" : "deleted";
 }
 
 /** Back to the queue with the turn it has. `deaths`: how many it has to answer for since its claim. */
@@ -133,12 +149,12 @@ export async function handBackRunsOf(
   return rows.map((row) => row.thread_id);
 }
 
-/** Gives the turn to the first run that waits behind, if nobody has it. True when somebody got it. */
+/** Gives the turn to the first run that waits behind, if nobody has it. Null when nobody got it. */
 export async function promoteNext(
   tx: Queryable,
   threadId: string,
-): Promise<boolean> {
-  const row = await first(
+): Promise<{ graph_id: string; assistant_id: string } | null> {
+  return first(
     tx,
     sql`
       update runs set q = 'ready'
@@ -149,9 +165,8 @@ export async function promoteNext(
         and not exists (
           select 1 from runs
           where thread_id = ${threadId} and q in ('ready', 'running'))
-      returning run_id`,
+      returning graph_id, assistant_id`,
   );
-  return row !== null;
 }
 
 /** Threads with a delayed run that is due, or with runs that wait behind nobody. */
@@ -212,6 +227,20 @@ export async function cancelWaitingRun(
   );
 }
 
+/** The rollback of a run that does not execute. `attempt`: above 0 it has, and may have left something. Null: it executes, or has ended. */
+export async function deleteWaitingRun(
+  tx: Queryable,
+  runId: string,
+): Promise<{ attempt: number } | null> {
+  return first(
+    tx,
+    sql`
+      delete from runs
+      where run_id = ${runId} and q in ('ready', 'behind', 'delayed')
+      returning attempt`,
+  );
+}
+
 /**
  * Tells the owner of a run that has started to stop it; one that was handed
  * back is stopped by its next owner, at once. The column survives the owner.
@@ -225,7 +254,8 @@ export async function requestCancel(
     tx,
     sql`
       update runs
-      set cancel = ${params.action}, cancel_reason = ${params.reason}, updated_at = ${tx.dialect.now},
+      set cancel = case when cancel = 'rollback' then cancel else ${params.action} end,
+          cancel_reason = ${params.reason}, updated_at = ${tx.dialect.now},
           run_at = case when q = 'ready' then ${tx.dialect.now} else run_at end
       where run_id = ${params.run_id} and (q = 'running' or (q = 'ready' and attempt > 0))
       returning run_id`,

@@ -1,25 +1,49 @@
+import type { JsonObject } from "../lib/json.ts";
+import type { RunError } from "../model/run.ts";
+import type { ThreadStatus } from "../model/thread.ts";
 import { first, type Queryable } from "./database.ts";
+import { hasUnfinishedRun, promoteNext } from "./run-queue.ts";
 import { json, sql } from "./sql.ts";
 import { moved } from "./threads.ts";
 
+/*
+ * A thread is busy while a run of it waits or runs. `rest_*` say how it stands
+ * apart from that, for when the runs that it is busy with leave nothing behind.
+ */
+
+/** By which graph and assistant a thread is searched and its state is read. */
+export interface ThreadGraph {
+  graph_id: string;
+  assistant_id: string;
+}
+
 /**
- * A run is accepted: returns its `runs.seq`, first in, first out; null when the thread is gone. The thread
- * remembers its graph and assistant, by which it is searched and its state is
- * read; a thread that is busy keeps those of the run it is busy with.
+ * A run is accepted: returns its `runs.seq`, first in, first out; null when the
+ * thread is gone. The thread is of the graph of the run that has the turn, or
+ * had it last; a run that comes while others go on changes nothing of that.
  */
 export async function markThreadBusy(
   tx: Queryable,
-  params: { thread_id: string; graph_id: string; assistant_id: string },
+  params: ThreadGraph & {
+    thread_id: string;
+    hasTurn: boolean;
+    /** Of the thread, as it was before. */
+    metadata: JsonObject;
+  },
 ): Promise<number | null> {
   const { now, jsonMerge } = tx.dialect;
-  const { thread_id, graph_id, assistant_id } = params;
+  const { thread_id, graph_id, assistant_id, hasTurn, metadata } = params;
   const row = await first<{ run_seq: number }>(
     tx,
     sql`
       update threads
       set run_seq = run_seq + 1,
-          metadata = case when status = 'busy' then metadata
+          metadata = case when status = 'busy' and not ${hasTurn} then metadata
             else ${jsonMerge(sql`metadata`, { graph_id, assistant_id })} end,
+          rest_status = case when status = 'busy' then rest_status else status end,
+          rest_error = case when status = 'busy' then rest_error else error end,
+          rest_graph = case when status = 'busy' then rest_graph
+            else ${json(graphOf(metadata))} end,
           state_updated_at = case when status = 'busy' then state_updated_at else ${now} end,
           status = 'busy', error = null, ${moved(tx.dialect)}
       where thread_id = ${thread_id}
@@ -28,15 +52,85 @@ export async function markThreadBusy(
   return row?.run_seq ?? null;
 }
 
-/** The last run of the thread was taken back before it started: the thread stands where it stood. */
-export async function restoreThreadStatus(
+/** Empty for a thread that has never had a graph. */
+const graphOf = ({ graph_id, assistant_id }: JsonObject): JsonObject => ({
+  ...(graph_id === undefined ? {} : { graph_id }),
+  ...(assistant_id === undefined ? {} : { assistant_id }),
+});
+
+/** A run has ended and others go on: how the thread would stand without them. */
+export async function setThreadRest(
   tx: Queryable,
-  threadId: string,
+  params: ThreadGraph & {
+    thread_id: string;
+    status: Exclude<ThreadStatus, "busy">;
+    error: RunError | null;
+  },
 ): Promise<void> {
-  const { now } = tx.dialect;
+  const { thread_id, status, error, graph_id, assistant_id } = params;
   await tx.query(sql`
     update threads
-    set status = case when interrupts = ${json({})} then 'idle' else 'interrupted' end,
-        state_updated_at = ${now}, ${moved(tx.dialect)}
+    set rest_status = ${status}, rest_error = ${json(error)},
+        rest_graph = ${json({ graph_id, assistant_id })}
+    where thread_id = ${thread_id}`);
+}
+
+/** Gives the turn to who waits first, if nobody has it. True when somebody got it. */
+export async function passTurn(
+  tx: Queryable,
+  threadId: string,
+): Promise<boolean> {
+  const next = await promoteNext(tx, threadId);
+  if (next !== null) await setThreadGraph(tx, threadId, { ...next });
+  return next !== null;
+}
+
+/** Runs were taken back: the next one has the turn, or the thread stands where it stood before. True when somebody got the turn. */
+export async function takeBackTurn(
+  tx: Queryable,
+  threadId: string,
+): Promise<boolean> {
+  if (await hasUnfinishedRun(tx, threadId)) return passTurn(tx, threadId);
+  const row = await restoreThread(tx, threadId);
+  if (row?.rest_graph != null)
+    await setThreadGraph(tx, threadId, row.rest_graph);
+  return false;
+}
+
+async function setThreadGraph(
+  tx: Queryable,
+  threadId: string,
+  graph: JsonObject,
+): Promise<void> {
+  await tx.query(sql`
+    update threads set metadata = ${tx.dialect.jsonMerge(sql`metadata`, graph)}
     where thread_id = ${threadId}`);
+}
+
+/** A thread that is busy since before there was `rest_status` is judged by its questions. */
+async function restoreThread(
+  tx: Queryable,
+  threadId: string,
+): Promise<{ rest_graph: JsonObject | null } | null> {
+  const { now } = tx.dialect;
+  const byInterrupts = sql`case when interrupts = ${json({})} then 'idle' else 'interrupted' end`;
+  return first(
+    tx,
+    sql`
+      update threads
+      set status = coalesce(rest_status, ${byInterrupts}), error = rest_error,
+          state_updated_at = ${now}, ${moved(tx.dialect)}
+      where thread_id = ${threadId}
+      returning rest_graph`,
+  );
+}
+
+/** Keeps the numbering of events growing when their segments are gone. */
+export async function raiseEventSeq(
+  tx: Queryable,
+  params: { thread_id: string; seq: number },
+): Promise<void> {
+  await tx.query(sql`
+    update threads set event_seq = ${params.seq}
+    where thread_id = ${params.thread_id} and event_seq < ${params.seq}`);
 }

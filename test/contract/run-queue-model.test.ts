@@ -2,12 +2,17 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ANONYMOUS } from "../../src/auth/caller.ts";
 import { promoteDueRuns, reapExpired } from "../../src/engine/recovery.ts";
+import type { CancelAction } from "../../src/model/run.ts";
 import { cancelRun } from "../../src/services/cancel-run.ts";
 import { handBackRun, type ClaimedRun } from "../../src/storage/run-queue.ts";
 import { sql } from "../../src/storage/sql.ts";
 import { findThread } from "../../src/storage/threads.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { openRunQueue, type RunQueue } from "../support/run-queue.ts";
+import {
+  openRunQueue,
+  type RunQueue,
+  type RunRow,
+} from "../support/run-queue.ts";
 
 /*
  * Random sequences of everything that moves a run, checked after every step
@@ -21,7 +26,7 @@ type Operation =
   | { kind: "enqueue"; thread: number; strategy: string; isDelayed: boolean }
   | { kind: "claim"; instance: number; limit: number }
   | { kind: "finish" | "handBack" | "finishStale"; pick: number }
-  | { kind: "cancel"; thread: number; pick: number }
+  | { kind: "cancel"; thread: number; pick: number; action: CancelAction }
   | { kind: "die"; instance: number }
   | { kind: "due" };
 
@@ -32,7 +37,13 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("enqueue" as const),
       thread: small,
-      strategy: fc.constantFrom("enqueue", "enqueue", "reject", "interrupt"),
+      strategy: fc.constantFrom(
+        "enqueue",
+        "enqueue",
+        "reject",
+        "interrupt",
+        "rollback",
+      ),
       isDelayed: fc.boolean(),
     }),
   },
@@ -61,6 +72,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       kind: fc.constant("cancel" as const),
       thread: small,
       pick: fc.nat(),
+      action: fc.constantFrom("interrupt" as const, "rollback" as const),
     }),
   },
   {
@@ -106,6 +118,10 @@ class World {
   /** What each instance believes it holds; a dead one believes it still. */
   held: { run: ClaimedRun; owner: string }[] = [];
   stale: ClaimedRun[] = [];
+  /** Runs that were executing when somebody wanted them rolled back. */
+  readonly doomed = new Set<string>();
+  /** How each thread stands when nothing goes on: as the last run has left it that was not taken back. */
+  readonly atRest = new Map<string, "idle" | "error">();
 
   private constructor(threads: string[], instances: string[]) {
     this.threads = threads;
@@ -138,7 +154,7 @@ class World {
       case "finishStale":
         return this.finishStale(step.pick);
       case "cancel":
-        return this.cancel(this.threads[step.thread]!, step.pick);
+        return this.cancel(step);
       case "die":
         return this.die(step.instance);
       case "due":
@@ -157,7 +173,8 @@ class World {
         expect(turn, "runs wait behind nobody").toHaveLength(1);
       const status = (await findThread(opened.database, thread, null))?.status;
       const isUnfinished = runs.some(({ q }) => q !== "done");
-      expect(status === "busy", `thread is ${status}`).toBe(isUnfinished);
+      const rest = this.atRest.get(thread) ?? "idle";
+      expect(status).toBe(isUnfinished ? "busy" : rest);
     }
   }
 
@@ -169,21 +186,19 @@ class World {
     for (let round = 0; round < 200; round += 1) {
       const claimed = await queue.claim(owner, 10);
       if (claimed.length === 0) break;
-      for (const run of claimed)
-        expect(await queue.finish(run)).toBe("finished");
+      for (const run of claimed) await this.finishRun(run, "success");
     }
     for (const thread of this.threads) {
       const runs = await queue.runs(thread);
       expect(runs.filter(({ q }) => q !== "done")).toEqual([]);
-      expect(
-        (await findThread(opened.database, thread, null))?.status,
-      ).not.toBe("busy");
     }
+    await this.check();
   }
 
   private async enqueue(step: Operation & { kind: "enqueue" }): Promise<void> {
     const thread = this.threads[step.thread]!;
-    const isFree = (await queue.runs(thread)).every(({ q }) => q === "done");
+    const before = await queue.runs(thread);
+    const isFree = before.every(({ q }) => q === "done");
     const adding = queue.enqueue(thread, {
       multitask_strategy: step.strategy,
       after_seconds: step.isDelayed ? 3600 : 0,
@@ -191,6 +206,17 @@ class World {
     if (step.strategy === "reject" && !isFree)
       await expect(adding).rejects.toMatchObject({ code: "conflict" });
     else await adding;
+    if (step.strategy === "rollback") await this.expectDoomed(thread, before);
+  }
+
+  /** Of the runs that had not ended, those that execute are doomed, and the others gone. */
+  private async expectDoomed(thread: string, runs: RunRow[]): Promise<void> {
+    const left = (await queue.runs(thread)).map(({ run_id }) => run_id);
+    for (const { run_id, q } of runs) {
+      if (q === "running") this.doomed.add(run_id);
+      const isThere = q === "running" || q === "done";
+      expect(left.includes(run_id)).toBe(isThere);
+    }
   }
 
   private async claim(owner: string, limit: number): Promise<void> {
@@ -207,7 +233,21 @@ class World {
 
   private async finish(pick: number): Promise<void> {
     const run = this.take(pick);
-    if (run !== undefined) expect(await queue.finish(run)).toBe("finished");
+    if (run === undefined) return;
+    await this.finishRun(run, pick % 3 === 0 ? "error" : "success");
+  }
+
+  private async finishRun(
+    run: ClaimedRun,
+    status: "error" | "success",
+  ): Promise<void> {
+    const error = status === "error" ? { error: "E", message: "m" } : null;
+    const isDoomed = this.doomed.has(run.run_id);
+    expect(await queue.finish(run, { status, error })).toBe(
+      isDoomed ? "rolled back" : "finished",
+    );
+    if (!isDoomed)
+      this.atRest.set(run.thread_id, error === null ? "idle" : "error");
   }
 
   private async handBack(pick: number): Promise<void> {
@@ -224,14 +264,19 @@ class World {
     if (run !== undefined) expect(await queue.finish(run)).toBe("lost");
   }
 
-  private async cancel(thread_id: string, pick: number): Promise<void> {
+  private async cancel({
+    thread,
+    pick,
+    action,
+  }: Operation & { kind: "cancel" }): Promise<void> {
+    const thread_id = this.threads[thread]!;
     const runs = await queue.runs(thread_id);
     const run = runs[pick % Math.max(1, runs.length)];
     if (run === undefined) return;
     const cancelling = cancelRun(queue.deps, ANONYMOUS, {
       thread_id,
       run_id: run.run_id,
-      action: "interrupt",
+      action,
       wait: false,
       reason: null,
       signal: AbortSignal.abort(),
@@ -239,6 +284,8 @@ class World {
     if (run.q === "done")
       await expect(cancelling).rejects.toMatchObject({ code: "conflict" });
     else await cancelling;
+    if (action === "rollback" && run.q !== "done")
+      await this.expectDoomed(thread_id, [run]);
   }
 
   /** Dies with its lease expired, is reaped, and comes back under another id. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ANONYMOUS } from "../../src/auth/caller.ts";
 import { promoteDueRuns, reapExpired } from "../../src/engine/recovery.ts";
+import type { CancelAction } from "../../src/model/run.ts";
 import { cancelRun } from "../../src/services/cancel-run.ts";
 import { voidLeases } from "../../src/storage/instances.ts";
 import { finishRun, handBackRun } from "../../src/storage/run-queue.ts";
@@ -29,11 +30,15 @@ describe.each(drivers())("the run queue on $name", (driver) => {
   const states = async (thread: string) =>
     (await queue.runs(thread)).map(({ q }) => q);
 
-  const cancel = (thread_id: string, run_id: string) =>
+  const cancel = (
+    thread_id: string,
+    run_id: string,
+    action: CancelAction = "interrupt",
+  ) =>
     cancelRun(queue.deps, ANONYMOUS, {
       thread_id,
       run_id,
-      action: "interrupt",
+      action,
       wait: false,
       reason: null,
       signal: NOW,
@@ -196,6 +201,41 @@ describe.each(drivers())("the run queue on $name", (driver) => {
     await cancel(thread, run.run_id);
     expect(await states(thread)).toEqual(["done", "ready"]);
     expect(await statusOf(thread)).toBe("busy");
+  });
+
+  it("rolls back a run that is wanted gone, however its graph has ended, and only by its fence", async () => {
+    const thread = await queue.thread();
+    const owner = await queue.instance();
+    const { run_id } = await queue.enqueue(thread);
+    await queue.enqueue(thread);
+    const claimed = (await queue.claim(owner, 100)).find(
+      (run) => run.run_id === run_id,
+    )!;
+    await cancel(thread, run_id, "rollback");
+    expect(await states(thread)).toEqual(["running", "behind"]);
+    const stale = { ...claimed, attempt: claimed.attempt - 1 };
+    expect(await queue.finish(stale)).toBe("lost");
+    expect(await states(thread)).toEqual(["running", "behind"]);
+    expect(await queue.finish(claimed)).toBe("rolled back");
+    expect(await states(thread)).toEqual(["ready"]);
+    expect(await queue.finish(claimed)).toBe("lost");
+  });
+
+  it("tells a run that was handed back in its midst to stop, and leaves its end to who claims it", async () => {
+    const thread = await queue.thread();
+    const owner = await queue.instance();
+    const { run_id } = await queue.enqueue(thread);
+    const claimed = (await queue.claim(owner, 100)).find(
+      (run) => run.run_id === run_id,
+    )!;
+    await opened.database.transaction((tx) =>
+      handBackRun(tx, claimed, { countAttempt: true, delayMs: 3_600_000 }),
+    );
+    await cancel(thread, run_id);
+    expect(await states(thread)).toEqual(["ready"]);
+    expect(await queue.claim(owner, 100)).toContainEqual(
+      expect.objectContaining({ run_id, cancel: "interrupt" }),
+    );
   });
 
   it("refuses to finish without the fence", async () => {

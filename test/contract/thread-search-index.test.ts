@@ -191,7 +191,11 @@ describe.each(drivers())("searching by index on $name", (driver) => {
       await write((tx) => deleteThread(tx, id, null));
     else if (operation.kind === "busy")
       await write((tx) =>
-        markThreadBusy(tx, { thread_id: id, graph_id: "a", assistant_id: "b" }),
+        markThreadBusy(tx, {
+          thread_id: id,
+          ...{ graph_id: "a", assistant_id: "b", hasTurn: true },
+          metadata: {},
+        }),
       );
     else
       await write(async (tx) => {

@@ -416,6 +416,8 @@ describe.each(drivers())("threads on $name", (driver) => {
         thread_id,
         graph_id: "g",
         assistant_id: uuid7(),
+        metadata: {},
+        hasTurn: true,
       });
     });
     const find = () => getThread(database(), thread_id, null);
