@@ -12,6 +12,7 @@ import { docsRoutes } from "./routes/docs.ts";
 import { notYetRoutes } from "./routes/not-yet.ts";
 import { runCreateRoutes } from "./routes/run-create.ts";
 import { runJoinRoutes } from "./routes/run-join.ts";
+import { runManyRoutes } from "./routes/run-many.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { storeRoutes } from "./routes/store.ts";
 import { systemRoutes } from "./routes/system.ts";
@@ -40,6 +41,7 @@ export function createApp(deps: AppDeps): App {
     threadStateRoutes(deps),
     threadStreamRoutes(deps),
     runCreateRoutes(deps),
+    runManyRoutes(deps),
     runRoutes(deps),
     runJoinRoutes(deps),
     storeRoutes(deps),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isObject } from "../lib/json.ts";
 import {
   jsonObject,
   jsonValue,
@@ -121,6 +122,29 @@ export const statelessRunCreate = z
   .transform(withDefaults)
   .meta({ id: "RunCreateStateless" });
 export type StatelessRunCreate = z.output<typeof statelessRunCreate>;
+
+/** JavaScript clients send a batch as its author has written it: `streamMode`, not `stream_mode`. */
+function inSnakeCase(given: unknown): unknown {
+  if (!isObject(given)) return given;
+  const renamed = Object.entries(given).flatMap(([name, value]) => {
+    const field = FIELD_OF.get(name);
+    return field === undefined || given[field] != null ? [] : [[field, value]];
+  });
+  return { ...given, ...(Object.fromEntries(renamed) as object) };
+}
+
+const FIELD_OF: ReadonlyMap<string, string> = new Map(
+  [...Object.keys(runFields), "on_completion"].map((field) => [
+    field.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    field,
+  ]),
+);
+
+const AT_LEAST_ONE = "must have a run at least";
+
+export const runBatch = list(
+  z.array(z.preprocess(inSnakeCase, statelessRunCreate)).min(1, AT_LEAST_ONE),
+);
 
 /** What both kinds of request agree on once they are parsed. */
 export type RunCreate = Omit<StatelessRunCreate, "on_completion"> &

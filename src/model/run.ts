@@ -36,7 +36,8 @@ export type StreamMode = (typeof STREAM_MODES)[number];
 export const DURABILITIES = ["sync", "async", "exit"] as const;
 export type Durability = (typeof DURABILITIES)[number];
 
-export type CancelAction = "interrupt" | "rollback";
+export const CANCEL_ACTIONS = ["interrupt", "rollback"] as const;
+export type CancelAction = (typeof CANCEL_ACTIONS)[number];
 
 /** What a client asked for, as stored with the run. Clients only display it; the worker executes it. */
 export interface RunKwargs {

@@ -7,6 +7,7 @@ import type {
   StatelessRunCreate,
   ThreadRunCreate,
 } from "../model/run-requests.ts";
+import { CHANNELS } from "../storage/channels.ts";
 import type { Queryable } from "../storage/database.ts";
 import { insertRun } from "../storage/runs.ts";
 import { markThreadBusy } from "../storage/thread-turn.ts";
@@ -63,24 +64,45 @@ export async function createStatelessRun(
   caller: Caller,
   params: { request: StatelessRunCreate; isStreamed?: boolean },
 ): Promise<Run> {
+  return accept(deps, await statelessAcceptance(deps, caller, params));
+}
+
+/** Runs on threads of their own, in the order of the requests: all of them, or none. */
+export async function createRunBatch(
+  deps: RunDeps,
+  caller: Caller,
+  requests: readonly StatelessRunCreate[],
+): Promise<Run[]> {
+  const acceptances: Acceptance[] = [];
+  for (const request of requests)
+    acceptances.push(await statelessAcceptance(deps, caller, { request }));
+  const accepted = await deps.database.transaction(async (tx) => {
+    const all: Accepted[] = [];
+    for (const one of acceptances) all.push(await acceptIn(tx, deps, one));
+    return all;
+  });
+  for (const one of accepted) announce(deps, one);
+  return accepted.map(({ run }) => run);
+}
+
+async function statelessAcceptance(
+  deps: RunDeps,
+  caller: Caller,
+  params: { request: StatelessRunCreate; isStreamed?: boolean },
+): Promise<Acceptance> {
   const { request, isStreamed = false } = params;
   const assistant = await requireAssistant(deps, caller, request.assistant_id);
   const temporary = request.on_completion === "delete";
-  return accept(deps, {
+  const thread = { thread_id: uuid7(), request, assistant, temporary };
+  return {
     assistant,
     request,
     strategy: "enqueue",
     temporary,
     headers: caller.headers ?? {},
     isStreamed,
-    openThread: (tx) =>
-      makeThread(tx, deps, {
-        thread_id: uuid7(),
-        request,
-        assistant,
-        temporary,
-      }),
-  });
+    openThread: (tx) => makeThread(tx, deps, thread),
+  };
 }
 
 interface Acceptance {
@@ -93,26 +115,46 @@ interface Acceptance {
   openThread: (tx: Queryable) => Promise<ThreadHandle>;
 }
 
+interface Accepted {
+  run: Run;
+  room: Room;
+  request: RunCreate;
+}
+
 async function accept(deps: RunDeps, params: Acceptance): Promise<Run> {
-  const run_id = uuid7();
-  const { run, room } = await deps.database.transaction(async (tx) => {
-    const thread = await params.openThread(tx);
-    await requireCheckpoint(tx, thread, params.request);
-    const room = await makeRoom(tx, {
-      thread_id: thread.thread_id,
-      run_id,
-      strategy: params.strategy,
-    });
-    const run = await enqueue(tx, deps, { ...params, run_id, thread, room });
-    return { run, room };
-  });
-  announceStopped(deps.database, run.thread_id, room);
-  const { unknown_stream_modes: unknown } = params.request;
+  const accepted = await deps.database.transaction((tx) =>
+    acceptIn(tx, deps, params),
+  );
+  announce(deps, accepted);
+  return accepted.run;
+}
+
+function announce(
+  { database, log }: RunDeps,
+  { run: { run_id, thread_id }, room, request }: Accepted,
+): void {
+  announceStopped(database, thread_id, room);
+  const { unknown_stream_modes: unknown } = request;
   if (unknown.length > 0)
-    deps.log.warn({ run_id, unknown }, "unknown stream modes are ignored");
-  if (params.request.after_seconds > 0)
-    deps.database.notify(CHANNELS.delays, run.thread_id);
-  return run;
+    log.warn({ run_id, unknown }, "unknown stream modes are ignored");
+  if (request.after_seconds > 0) database.notify(CHANNELS.delays, thread_id);
+}
+
+async function acceptIn(
+  tx: Queryable,
+  deps: RunDeps,
+  params: Acceptance,
+): Promise<Accepted> {
+  const run_id = uuid7();
+  const thread = await params.openThread(tx);
+  await requireCheckpoint(tx, thread, params.request);
+  const room = await makeRoom(tx, {
+    thread_id: thread.thread_id,
+    run_id,
+    strategy: params.strategy,
+  });
+  const run = await enqueue(tx, deps, { ...params, run_id, thread, room });
+  return { run, room, request: params.request };
 }
 
 async function enqueue(

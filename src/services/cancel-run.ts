@@ -2,11 +2,10 @@ import type { Caller } from "../auth/caller.ts";
 import { conflict, notFound } from "../model/errors.ts";
 import type { CancelAction } from "../model/run.ts";
 import { getRun } from "../storage/runs.ts";
-import { takeBackTurn } from "../storage/thread-turn.ts";
 import { lockThread } from "../storage/threads.ts";
 import { untilEnded } from "../stream/run-end.ts";
 import type { ServiceDeps } from "./deps.ts";
-import { announceStopped, stopRun } from "./stop-run.ts";
+import { announceStopped, stopRuns } from "./stop-run.ts";
 
 export interface CancelParams {
   thread_id: string;
@@ -30,16 +29,14 @@ export async function cancelRun(
 ): Promise<void> {
   const { database } = deps;
   const { thread_id, run_id } = params;
-  const outcome = await database.transaction(async (tx) => {
+  const stopped = await database.transaction(async (tx) => {
     const thread = await lockThread(tx, thread_id, caller.access);
     const run = thread && (await getRun(tx, params, caller.access));
     if (run === null) throw notFound("Run not found");
-    const outcome = await stopRun(tx, params);
-    if (outcome === "ended") await takeBackTurn(tx, thread_id);
-    if (outcome !== null) return outcome;
+    const stopped = await stopRuns(tx, { ...params, run_ids: [run_id] });
+    if (stopped.ended.length + stopped.stopping.length > 0) return stopped;
     throw conflict(`Run ${run_id} has ended already with status ${run.status}`);
   });
-  const stopped = { ended: [], stopping: [], [outcome]: [run_id] };
   announceStopped(database, thread_id, stopped);
   if (params.wait) await untilEnded(database, run_id, params.signal);
 }

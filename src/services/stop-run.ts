@@ -1,12 +1,13 @@
 import type { CancelAction } from "../model/run.ts";
-import type { Database, Queryable } from "../storage/database.ts";
 import { CHANNELS } from "../storage/channels.ts";
+import type { Database, Queryable } from "../storage/database.ts";
 import {
   cancelWaitingRun,
   deleteWaitingRun,
   requestCancel,
 } from "../storage/run-queue.ts";
 import { undoRun } from "../storage/run-undo.ts";
+import { takeBackTurn } from "../storage/thread-turn.ts";
 
 /** Runs that a transaction has stopped, to be told after its commit. */
 export interface Stopped {
@@ -16,19 +17,33 @@ export interface Stopped {
   stopping: string[];
 }
 
+interface Stop {
+  thread_id: string;
+  action: CancelAction;
+  reason: string | null;
+}
+
+/** Stops runs of a locked thread, and passes its turn on. Those that have ended before are left out of the answer. */
+export async function stopRuns(
+  tx: Queryable,
+  { run_ids, ...stop }: Stop & { run_ids: readonly string[] },
+): Promise<Stopped> {
+  const stopped: Stopped = { ended: [], stopping: [] };
+  for (const run_id of run_ids) {
+    const outcome = await stopRun(tx, { ...stop, run_id });
+    if (outcome !== null) stopped[outcome].push(run_id);
+  }
+  if (stopped.ended.length > 0) await takeBackTurn(tx, stop.thread_id);
+  return stopped;
+}
+
 /**
- * Stops a run of a locked thread: one that has not started ends at once, one
- * that has gets its abort signal. The caller passes the turn on. Null: it has
- * ended before.
+ * One that has not started ends at once, one that has gets its abort signal.
+ * The caller passes the turn on. Null: it has ended before.
  */
 export async function stopRun(
   tx: Queryable,
-  run: {
-    thread_id: string;
-    run_id: string;
-    action: CancelAction;
-    reason: string | null;
-  },
+  run: Stop & { run_id: string },
 ): Promise<keyof Stopped | null> {
   const hasEnded =
     run.action === "rollback"

@@ -135,6 +135,34 @@ export async function getAttempt(
   return row?.attempt ?? 0;
 }
 
+/** Which of the runs there are on the thread, in their order. */
+export async function listExistingRuns(
+  db: Queryable,
+  threadId: string,
+  runIds: readonly string[],
+): Promise<string[]> {
+  const rows = await db.query<{ run_id: string }>(sql`
+    select run_id from runs
+    where thread_id = ${threadId} and ${db.dialect.isMember(sql`run_id`, runIds)}
+    order by seq`);
+  return rows.map((row) => row.run_id);
+}
+
+/** Visible threads with a run that has not ended. Each condition is a partial index: most runs have. */
+export async function listThreadsWithUnfinished(
+  db: Queryable,
+  access: AccessFilter,
+): Promise<string[]> {
+  const rows = await db.query<{ thread_id: string }>(sql`
+    select thread_id from threads
+    where thread_id in (
+        select thread_id from runs where q in ('ready', 'running')
+        union
+        select thread_id from runs where q in ('behind', 'delayed'))
+      and ${visible(db.dialect, raw("threads.metadata"), access)}`);
+  return rows.map((row) => row.thread_id);
+}
+
 export async function deleteRun(tx: Queryable, runId: string): Promise<void> {
   await tx.query(sql`delete from runs where run_id = ${runId}`);
 }

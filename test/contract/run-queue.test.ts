@@ -229,7 +229,7 @@ describe.each(drivers())("the run queue on $name", (driver) => {
       (run) => run.run_id === run_id,
     )!;
     await opened.database.transaction((tx) =>
-      handBackRun(tx, claimed, { countAttempt: true, delayMs: 3_600_000 }),
+      handBackRun(tx, claimed, { deaths: 1, delayMs: 3_600_000 }),
     );
     await cancel(thread, run_id);
     expect(await states(thread)).toEqual(["ready"]);

@@ -38,8 +38,7 @@ called. The same tests fail when the page says anything else than what they show
 - **works**: was called and gave what it should; the options are those that were used in calls that succeeded.
 - **not yet (501)**: the server answers \`501\` with a sentence that says so.
 - **no such method**: this client does not have it. A dash: no test drives this part with this client.
-- **refusals** are the statuses that were provoked on purpose, as the client reports them. A \`501\` among them is an option that is not
-  there yet: \`rollback\`, as a multitask strategy and as a way to cancel.
+- **refusals** are the statuses that were provoked on purpose, as the client reports them.
 
 A name in brackets limits what stands before it to these clients. Methods are spelled as in JavaScript, options as on the wire:
 in Python, \`getState\` is \`get_state\`; in JavaScript, \`if_exists\` is \`ifExists\`. \`stateless\` stands for a run without a thread.

@@ -71,7 +71,8 @@ export async function openRunQueue(database: Database) {
           segment: null,
         }),
       );
-      return recorded === "lost" ? "lost" : "finished";
+      if (recorded === "lost") return recorded;
+      return recorded.isGone ? "rolled back" : "finished";
     },
     runs: (thread_id: string) =>
       database.query<RunRow>(sql`

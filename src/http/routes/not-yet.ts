@@ -17,8 +17,6 @@ export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
     "PATCH /runs/crons/:cron_id",
     "DELETE /runs/crons/:cron_id",
   ],
-  ["Creating runs in batches", "POST /runs/batch"],
-  ["Cancelling many runs at once", "POST /runs/cancel"],
   [
     "The streaming protocol v2",
     "POST /threads/:thread_id/commands",

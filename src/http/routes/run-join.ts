@@ -32,6 +32,17 @@ const join = createRoute({
   },
 });
 
+const joinById = createRoute({
+  method: "get",
+  path: "/runs/{run_id}/join",
+  tags: ["Stateless runs"],
+  summary: "Wait for the result of a run by its id alone",
+  request: { params: pathId("run_id"), query: onLeaving },
+  responses: {
+    200: jsonResponse(runResult, "The last values, or `{__error__}`."),
+  },
+});
+
 const streamQuery = onLeaving.extend({
   ...namespaceQuery.shape,
   stream_mode: modesInQuery(STREAM_MODES).optional(),
@@ -64,6 +75,15 @@ export function runJoinRoutes(deps: RunDeps): MountRoutes {
   return (app) => {
     app.openapi(join, async (c) => {
       const run = await requireRun(deps, c.get("caller"), c.req.valid("param"));
+      setLocation(c, run, "join");
+      return waitResponse(c, deps, run, onDisconnect(c.req.valid("query")));
+    });
+    app.openapi(joinById, async (c) => {
+      const { run_id } = c.req.valid("param");
+      const run = await requireRun(deps, c.get("caller"), {
+        thread_id: null,
+        run_id,
+      });
       setLocation(c, run, "join");
       return waitResponse(c, deps, run, onDisconnect(c.req.valid("query")));
     });

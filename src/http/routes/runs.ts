@@ -1,10 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { lenientBoolean, MAX_PAGE, queryList } from "../../model/fields.ts";
-import { RUN_STATUSES } from "../../model/run.ts";
+import { CANCEL_ACTIONS, RUN_STATUSES } from "../../model/run.ts";
 import { cancelRun } from "../../services/cancel-run.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
 import { listThreadRuns, removeRun, requireRun } from "../../services/runs.ts";
-import type { MountRoutes } from "../deps.ts";
+import type { AppEnv, MountRoutes } from "../deps.ts";
 import { setPagination } from "../pagination.ts";
 import { integerParameter, pathId } from "../query.ts";
 import { jsonResponse } from "../responses.ts";
@@ -13,6 +14,7 @@ import { RUN_FIELDS, runShape } from "../run-shapes.ts";
 
 const threadId = pathId("thread_id");
 const threadAndRun = pathId("thread_id", "run_id");
+const runId = pathId("run_id");
 
 const list = createRoute({
   method: "get",
@@ -49,23 +51,51 @@ const remove = createRoute({
   responses: { 204: { description: "Deleted." } },
 });
 
+const getById = createRoute({
+  method: "get",
+  path: "/runs/{run_id}",
+  tags: ["Stateless runs"],
+  summary: "Get a run by its id alone",
+  request: { params: runId },
+  responses: { 200: jsonResponse(runShape, "The run.") },
+});
+
+const cancelQuery = z
+  .object({
+    wait: lenientBoolean.optional(),
+    action: z.enum(CANCEL_ACTIONS).default("interrupt"),
+    reason: z.enum(["taken"]).optional(),
+  })
+  .refine(
+    ({ action, reason }) => reason === undefined || action === "interrupt",
+    {
+      path: ["reason"],
+      message:
+        "goes with the action interrupt only: a run that is rolled back keeps none",
+    },
+  );
+
+const stopped = {
+  202: { description: "The run was told to stop." },
+  204: { description: "The run has stopped (`wait`)." },
+};
+
 const cancel = createRoute({
   method: "post",
   path: "/threads/{thread_id}/runs/{run_id}/cancel",
   tags: ["Runs"],
-  summary: "Stop a run",
-  request: {
-    params: threadAndRun,
-    query: z.object({
-      wait: lenientBoolean.optional(),
-      action: z.enum(["interrupt", "rollback"]).default("interrupt"),
-      reason: z.enum(["taken"]).optional(),
-    }),
-  },
-  responses: {
-    202: { description: "The run was told to stop." },
-    204: { description: "The run has stopped (`wait`)." },
-  },
+  summary: "Stop a run; with the action `rollback` also undo it",
+  request: { params: threadAndRun, query: cancelQuery },
+  responses: stopped,
+});
+
+const cancelById = createRoute({
+  method: "post",
+  path: "/runs/{run_id}/cancel",
+  tags: ["Stateless runs"],
+  summary: "Stop a run by its id alone",
+  request: { params: runId, query: cancelQuery },
+  responses: stopped,
 });
 
 /** Runs that exist: list, get, delete, stop. */
@@ -96,24 +126,50 @@ export function runRoutes(deps: RunDeps): MountRoutes {
       await removeRun(deps, c.get("caller"), c.req.valid("param"));
       return c.body(null, 204);
     });
-    app.openapi(cancel, async (c) => {
-      const { wait = false, action, reason = null } = c.req.valid("query");
-      const signal = c.req.raw.signal;
-      const taken =
-        reason === null
-          ? null
-          : `${reason}: its input was taken over by another run`;
-      await cancelRun(deps, c.get("caller"), {
-        ...c.req.valid("param"),
-        action,
-        wait,
-        reason: taken,
-        signal,
-      });
-      if (wait) setLocation(c, c.req.valid("param"), "join");
-      return c.body(null, wait ? 204 : 202);
-    });
+    app.openapi(getById, async (c) => c.json(await requireById(deps, c), 200));
+    app.openapi(cancel, (c) =>
+      stop(c, deps, { ...c.req.valid("param"), ...c.req.valid("query") }),
+    );
+    app.openapi(cancelById, async (c) =>
+      stop(c, deps, {
+        ...(await requireById(deps, c)),
+        ...c.req.valid("query"),
+      }),
+    );
   };
+}
+
+const requireById = (
+  deps: RunDeps,
+  c: Context<AppEnv, string, { out: { param: { run_id: string } } }>,
+) =>
+  requireRun(deps, c.get("caller"), {
+    thread_id: null,
+    ...c.req.valid("param"),
+  });
+
+async function stop(
+  c: Context<AppEnv>,
+  deps: RunDeps,
+  params: z.output<typeof cancelQuery> & { thread_id: string; run_id: string },
+) {
+  const { wait = false, action, reason: given } = params;
+  const { thread_id, run_id } = params;
+  const reason =
+    given === undefined
+      ? null
+      : `${given}: its input was taken over by another run`;
+  const { signal } = c.req.raw;
+  const at = { thread_id, run_id };
+  await cancelRun(deps, c.get("caller"), {
+    ...at,
+    action,
+    wait,
+    reason,
+    signal,
+  });
+  if (wait) setLocation(c, at, "join");
+  return c.body(null, wait ? 204 : 202);
 }
 
 const pick = <T extends object>(row: T, keys: readonly string[]): Partial<T> =>

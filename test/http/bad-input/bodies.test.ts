@@ -20,6 +20,7 @@ const ENDPOINTS = [
   "POST /runs",
   "POST /runs/wait",
   "POST /runs/stream",
+  "POST /runs/cancel",
   "POST /assistants",
   "POST /assistants/search",
   "POST /assistants/count",

@@ -102,6 +102,45 @@ describe("creating on a thread of its own", () => {
   ]);
 });
 
+describe("a batch", () => {
+  const ok = { assistant_id: "linear" };
+  const batch = (body: unknown, detail: string, status = 422): BadRequest => ({
+    path: "/runs/batch",
+    ...{ body, detail, status },
+  });
+  app.refuseAll({
+    "no body": batch(undefined, "body: expected array"),
+    "one run outside of a list": batch(ok, "body: expected array"),
+    "no runs": batch([], "body: must have a run at least"),
+    "a run that is text": batch([ok, "linear"], "body[1]: expected object"),
+    "no assistant": batch([{}, ok], "body[0].assistant_id: required"),
+    "a wrong name in camel case": batch([{ ...ok, afterSeconds: -1 }], "body[0].after_seconds: "), // prettier-ignore
+    "an input that is too deep": batch(`[{"assistant_id":"linear","input":${nested(501)}}]`, "body[0].input: must not be nested"), // prettier-ignore
+    "an unknown assistant behind a known one": batch([ok, { assistant_id: "constructor" }], 'No assistant found for "constructor"', 404), // prettier-ignore
+    "ten thousand wrong runs": batch(Array.from({ length: 10_000 }, () => ({})), "body[0].assistant_id: required"), // prettier-ignore
+  });
+});
+
+describe("cancelling many", () => {
+  const many = (body: unknown, detail: string, query = ""): BadRequest => ({
+    path: `/runs/cancel${query}`,
+    ...{ body, detail },
+  });
+  app.refuseAll({
+    "nothing said": many({}, "status: required, unless thread_id and run_ids are given"), // prettier-ignore
+    "no body": many(undefined, "status: required"),
+    "an unknown status": many({ status: "success" }, "status: must be one of pending, running, all"), // prettier-ignore
+    both: many({ status: "all", thread_id: NOBODY, run_ids: [NOBODY] }, "status: cannot go together with thread_id and run_ids"), // prettier-ignore
+    "a thread without runs": many({ thread_id: NOBODY }, "run_ids: required with thread_id"), // prettier-ignore
+    "runs without a thread": many({ run_ids: [NOBODY] }, "thread_id: required with run_ids"), // prettier-ignore
+    "an empty list": many({ thread_id: NOBODY, run_ids: [] }, "run_ids: must have a run at least"),
+    "a run that is none": many({ thread_id: NOBODY, run_ids: ["x"] }, "run_ids[0]: must be a UUID"), // prettier-ignore
+    "a list that is text": many({ thread_id: NOBODY, run_ids: NOBODY }, "run_ids: expected array"), // prettier-ignore
+    "an unknown action": many({ status: "all" }, "action: must be one of interrupt, rollback", "?action=kill"), // prettier-ignore
+    "runs of nobody": { path: "/runs/cancel", body: { thread_id: NOBODY, run_ids: [NOBODY] }, status: 404, detail: "Run not found" }, // prettier-ignore
+  });
+});
+
 describe("runs that exist", () => {
   const one = (method: string, query: string, detail: string) => () => ({
     method,
@@ -134,6 +173,11 @@ describe("runs that exist", () => {
     "its result": ofNobody("GET", "/join"),
     "its stream": ofNobody("GET", "/stream"),
     "its end": ofNobody("POST", "/cancel"),
+    "a reason for a rollback": one("POST", "/{run}/cancel?reason=taken&action=rollback", "reason: "), // prettier-ignore
+    "nobody's run by its id": { method: "GET", path: `/runs/${NOBODY}`, ...gone }, // prettier-ignore
+    "its result by its id": { method: "GET", path: `/runs/${NOBODY}/join`, ...gone }, // prettier-ignore
+    "its end by its id": { method: "POST", path: `/runs/${NOBODY}/cancel`, ...gone }, // prettier-ignore
+    "an id of no run": { method: "GET", path: "/runs/latest", detail: "run_id: must be a UUID" }, // prettier-ignore
     "its stream by its id": { method: "GET", path: `/runs/${NOBODY}/stream`, ...gone }, // prettier-ignore
     "a run of another thread": () => ({ method: "GET", path: `/threads/${NOBODY}/runs/${run}`, ...gone }), // prettier-ignore
   });

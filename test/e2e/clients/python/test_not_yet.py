@@ -22,12 +22,6 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "crons.delete": ("The cron API", (NOBODY,), {}),
     "crons.search": ("The cron API", (), {}),
     "crons.count": ("The cron API", (), {}),
-    "runs.create_batch": (
-        "Creating runs in batches",
-        ([{"assistant_id": "agent"}],),
-        {},
-    ),
-    "runs.cancel_many": ("Cancelling many runs at once", (), {"status": "all"}),
 }
 
 

@@ -8,16 +8,14 @@ from typing import Any
 import pytest
 from langgraph_sdk.errors import (
     ConflictError,
-    InternalServerError,
     NotFoundError,
     UnprocessableEntityError,
 )
 
-from expectations import NOBODY, new_thread, refused, refused_untyped, until
+from expectations import NOBODY, NO_ASSISTANT, new_thread, refused, refused_untyped, until
 from uniform import Client
 
 NO_RUN = "Run not found"
-NOT_YET = "is not available in this version"
 # Until it is cancelled.
 ENDLESS = {"steps": 600, "seconds": 0.1}
 
@@ -93,17 +91,74 @@ async def test_a_cancelled_run_is_interrupted_and_keeps_its_steps(
     assert (await client.threads.get_state(thread_id))["values"]["done"][0] == 1
 
 
-async def test_a_run_is_not_rolled_back_by_this_version(client: Client):
-    """Refused with 501 before anything is done, so that nobody loses a run over it."""
+@pytest.mark.parametrize("wait", [True, False])
+async def test_a_run_that_is_rolled_back_leaves_nothing(client: Client, wait: bool):
     thread_id = await new_thread(client)
+    await client.runs.wait(thread_id, "fan-out", input={"text": "a"})
+    before = await client.threads.get(thread_id)
     run_id = await started(client, thread_id)
-    with refused_untyped(501, f"cancel with action rollback {NOT_YET}"):
-        await client.runs.cancel(thread_id, run_id, wait=True, action="rollback")
-    with refused(InternalServerError, f"multitask_strategy rollback {NOT_YET}"):
-        await client.runs.create(thread_id, "slow", multitask_strategy="rollback")
-    [run] = await client.runs.list(thread_id)
-    assert run["status"] == "running"
-    await client.runs.cancel(thread_id, run_id, wait=True)
+    await client.runs.cancel(thread_id, run_id, wait=wait, action="rollback")
+
+    async def is_gone() -> bool:
+        return run_id not in [r["run_id"] for r in await client.runs.list(thread_id)]
+
+    if wait:
+        assert await is_gone()
+    else:
+        await until("the run is gone", is_gone)
+    with refused(NotFoundError, NO_RUN):
+        await client.runs.get(thread_id, run_id)
+    after = await client.threads.get(thread_id)
+    assert (after["status"], after["values"]) == ("idle", before["values"])
+    # Its graph is again that of the run before.
+    assert after["metadata"] == before["metadata"]
+    assert (await client.threads.get_state(thread_id))["values"]["total"] == 1
+
+
+async def test_runs_are_made_in_a_batch_or_not_at_all(client: Client, tag: str):
+    metadata = {"tag": tag}
+    payloads = [
+        {
+            "assistant_id": "fan-out",
+            "input": {"text": text},
+            "metadata": metadata,
+            "on_completion": "keep",
+        }
+        for text in ("a", "b c")
+    ]
+    made = await client.runs.create_batch(payloads)
+    joins = [client.runs.join(run["thread_id"], run["run_id"]) for run in made]
+    assert [v["total"] for v in await asyncio.gather(*joins)] == [1, 2]
+    with refused(NotFoundError, NO_ASSISTANT):
+        await client.runs.create_batch([*payloads, {"assistant_id": "nobody"}])
+    assert await client.threads.count(metadata=metadata) == 2
+    with refused(UnprocessableEntityError, "body: must have a run at least"):
+        await client.runs.create_batch([])
+
+
+async def test_many_runs_are_cancelled_at_once(client: Client):
+    thread_id = await new_thread(client)
+    ids = []
+    for _ in range(4):
+        run = await client.runs.create(thread_id, "slow", after_seconds=3600)
+        ids.append(run["run_id"])
+
+    async def statuses() -> list[str]:
+        return [run["status"] for run in await client.runs.list(thread_id)][::-1]
+
+    listed = {"thread_id": thread_id, "run_ids": ids[:1]}
+    assert await client.runs.cancel_many(**listed) is None
+    assert await statuses() == ["interrupted", "pending", "pending", "pending"]
+    listed = {"thread_id": thread_id, "run_ids": ids[1:2]}
+    await client.runs.cancel_many(**listed, action="rollback")
+    assert await statuses() == ["interrupted", "pending", "pending"]
+    await client.runs.cancel_many(status="pending")
+    assert await statuses() == ["interrupted", "interrupted", "interrupted"]
+    with refused(NotFoundError, f"Run not found: {ids[1]}"):
+        await client.runs.cancel_many(**listed)
+    neither = "status: required, unless thread_id and run_ids are given"
+    with refused(UnprocessableEntityError, neither):
+        await client.runs.cancel_many()
 
 
 async def test_a_cancel_that_cannot_be_is_refused(client: Client):
@@ -149,6 +204,11 @@ async def test_a_second_run_follows_the_strategy_it_brings(client: Client):
     thread_id, first, run = await second("interrupt")
     await client.runs.join(thread_id, run["run_id"])
     assert (await client.runs.get(thread_id, first))["status"] == "interrupted"
+
+    thread_id, first, run = await second("rollback")
+    assert (await client.runs.join(thread_id, run["run_id"]))["done"] == [1]
+    with refused(NotFoundError, NO_RUN):
+        await client.runs.get(thread_id, first)
 
 
 async def test_many_wait_for_one_run(client: Client):

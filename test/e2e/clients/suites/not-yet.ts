@@ -17,17 +17,8 @@ export function notYetSuite(driven: Driven): void {
     ["crons.delete", () => crons().delete(NOBODY)],
     ["crons.search", () => crons().search()],
     ["crons.count", () => crons().count()],
-    [
-      "runs.createBatch",
-      () => driven.client.runs.createBatch([{ assistantId: "agent" }]),
-    ],
     ["~ui.getComponent", () => driven.client["~ui"].getComponent("agent", "x")],
   ];
-  if (driven.isNewest)
-    calls.push([
-      "runs.cancelMany",
-      () => driven.client.runs.cancelMany({ status: "all" }),
-    ]);
   const crons = () => driven.client.crons;
 
   test.each(calls)("%s is not there yet, and says so", async (_, call) => {

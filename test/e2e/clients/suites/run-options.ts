@@ -147,8 +147,9 @@ export function runOptionSuite(driven: Driven): void {
       expect(await runs.get(thread_id, interrupted.run_id)).toMatchObject({
         status: "interrupted",
       });
-      await waiting();
-      await expectRefused(after("rollback"), 501, /rollback/);
+      const rolledBack = await waiting();
+      await after("rollback");
+      await expectRefused(runs.get(thread_id, rolledBack.run_id), 404);
     });
 
     test("ifNotExists creates the thread; else it must be there", async () => {

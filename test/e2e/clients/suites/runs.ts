@@ -86,16 +86,48 @@ export function runSuite(driven: Driven): void {
 
       const last = await runningRun();
       const at = [last.thread_id, last.run_id] as const;
-      await expectRefused(
-        runs.cancel(...at, true, "rollback"),
-        501,
-        /rollback/,
-      );
       await runs.cancel(...at, true, "interrupt");
       await expectRefused(runs.cancel(thread_id, NOBODY), 404, "Run not found");
       await expectAborted((options) =>
         runs.cancel(...at, false, "interrupt", options),
       );
+    });
+
+    test("cancel with rollback leaves nothing of the run", async () => {
+      const { threads, runs } = driven.client;
+      const { thread_id, run_id } = await runningRun();
+      await runs.cancel(thread_id, run_id, true, "rollback");
+      await expectRefused(runs.get(thread_id, run_id), 404, "Run not found");
+      expect(await threads.getHistory(thread_id)).toEqual([]);
+      expect(await threads.get(thread_id)).toMatchObject({ status: "idle" });
+      const other = await runningRun();
+      await runs.cancel(other.thread_id, other.run_id, false, "rollback");
+      await eventually(() => runs.list(other.thread_id)).toEqual([]);
+    });
+
+    test("createBatch", async () => {
+      const { threads, runs } = driven.client;
+      const payloads = ["a", "b c"].map((text) => ({
+        assistantId: "fan-out",
+        input: { text },
+        metadata: { text },
+        streamMode: "updates" as const,
+        onCompletion: "keep" as never,
+      }));
+      const made = await runs.createBatch(payloads);
+      expect(made.map(({ metadata }) => metadata?.["text"])).toEqual(["a", "b c"]); // prettier-ignore
+      const ended = await Promise.all(
+        made.map((run) => runs.join(run.thread_id, run.run_id)),
+      );
+      expect(ended).toMatchObject([{ total: 1 }, { total: 2 }]);
+      const [first] = made as unknown as { kwargs: object }[];
+      expect(first?.kwargs).toMatchObject({ stream_mode: ["updates"] });
+      expect((await threads.get(made[0]?.thread_id ?? "")).status).toBe("idle");
+      const before = await threads.count();
+      const wrong = [...payloads, { assistantId: NOBODY }];
+      await expectRefused(runs.createBatch(wrong), 404, /^No assistant found/);
+      expect(await threads.count()).toBe(before);
+      await expectAborted((options) => runs.createBatch(payloads, options));
     });
 
     test("delete", async () => {
@@ -110,6 +142,45 @@ export function runSuite(driven: Driven): void {
   });
 
   if (!driven.isNewest) return;
+
+  test("cancelMany", async () => {
+    const { threads, runs } = driven.client;
+    const { thread_id: threadId } = await threads.create();
+    const runIds: string[] = [];
+    for (let n = 0; n < 3; n += 1) {
+      const options = { input, afterSeconds: 600 };
+      runIds.push((await runs.create(threadId, "fan-out", options)).run_id);
+    }
+    const statuses = async () =>
+      (await runs.list(threadId)).map(({ status }) => status).reverse();
+    const [first = "", second = ""] = runIds;
+    expect(
+      await runs.cancelMany({ threadId, runIds: [first] }),
+    ).toBeUndefined();
+    expect(await statuses()).toEqual(["interrupted", "pending", "pending"]);
+    await runs.cancelMany({ threadId, runIds: [second], action: "rollback" });
+    expect(await statuses()).toEqual(["interrupted", "pending"]);
+    await runs.cancelMany({ status: "pending", action: "interrupt" });
+    expect(await statuses()).toEqual(["interrupted", "interrupted"]);
+    const running = await runningRun();
+    await runs.cancelMany({ status: "all" });
+    await eventually(
+      async () => (await runs.get(running.thread_id, running.run_id)).status,
+    ).toBe("interrupted");
+    await expectRefused(
+      runs.cancelMany({ threadId, runIds: [second] }),
+      404,
+      `Run not found: ${second}`,
+    );
+    await expectRefused(
+      runs.cancelMany({ status: "all", threadId } as never),
+      422,
+      /^status: cannot go together/,
+    );
+    await expectAborted((options) =>
+      runs.cancelMany({ status: "all", ...options }),
+    );
+  });
 
   test("cancel with a reason keeps it", async () => {
     const { runs } = driven.client;
