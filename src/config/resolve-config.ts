@@ -92,7 +92,7 @@ function toLimits(env: Env) {
       3600,
     ),
     maxRetries: integer("BG_JOB_MAX_RETRIES", 3),
-    cancelGraceSeconds: 5,
+    cancelGraceSeconds: integer("BG_JOB_CANCEL_GRACE_PERIOD_SECS", 5, 0, 3600),
     streamRetentionSeconds: integer("RESUMABLE_STREAM_TTL_SECONDS", 3600),
   };
 }

@@ -49,6 +49,9 @@ const MAX_HEAD_BYTES = 8 * 1024 * 1024;
 
 type StopReason = "cancelled" | "timed out" | "server stops";
 
+/** Who is in a step when the server stops does it again at the next start, so there is little to wait for. */
+const HAND_BACK_GRACE_MS = 1000;
+
 /** For attempts that failed because the server could not store or read. */
 const RETRY_BACKOFF = { firstMs: 1000, maxMs: 60_000 };
 
@@ -106,10 +109,14 @@ export class Execution {
     const { workers, settings, log } = this.#deps;
     const { run_id } = this.run;
     void workers.cancel(this.run);
-    this.#later(settings.cancelGraceMs, () => {
+    const isOurs = reason === "server stops";
+    const graceMs = isOurs
+      ? Math.min(settings.cancelGraceMs, HAND_BACK_GRACE_MS)
+      : settings.cancelGraceMs;
+    this.#later(graceMs, () => {
       log.warn(
         { run_id },
-        `a run did not stop within ${settings.cancelGraceMs} ms; its worker is ended`,
+        `a run did not stop within ${graceMs} ms; its worker is ended`,
       );
       workers.killWorkerOf(run_id);
     });
@@ -170,6 +177,7 @@ export class Execution {
       case "lost":
         return "lost";
       case "worker died":
+        if (this.#stopReason === "server stops") return "handed back";
         if (this.#stopReason !== null)
           return this.#stopped(await this.#snapshot());
         this.#deaths = this.#deps.suspects.deathsOf(this.run.run_id, outcome);

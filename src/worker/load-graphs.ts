@@ -12,6 +12,7 @@ import {
   type GraphFactory,
 } from "./graph-exports.ts";
 import { describeFailure } from "./graph-failure.ts";
+import { watchNodes } from "./node-calls.ts";
 import { registerSourceLoaders } from "./source-loaders.ts";
 
 /** A graph of langgraph.json after the attempt to load it. */
@@ -85,7 +86,10 @@ async function loadGraph(
     /* @vite-ignore */ pathToFileURL(spec.file).href
   );
   const value = await exportedValue(module, spec.export_name, file);
-  return isFactory(value) ? value : graphOf(value);
+  if (isFactory(value)) return value;
+  const graph = await graphOf(value);
+  watchNodes(graph);
+  return graph;
 }
 
 /** The graph as `use` needs it: factories are called, every time. */
@@ -100,12 +104,14 @@ export async function buildGraph(
   if (!isFactory(entry.graph)) return entry.graph;
   const { configurable, context, accessContext } = use;
   const isExecution = accessContext === "threads.create_run";
-  return graphOf(
+  const graph = await graphOf(
     await entry.graph(
       { configurable },
       { accessContext, executionRuntime: isExecution ? { context } : null },
     ),
   );
+  if (isExecution) watchNodes(graph);
+  return graph;
 }
 
 class GraphNotFoundError extends Error {

@@ -24,6 +24,7 @@ import { EventSender } from "./event-sender.ts";
 import type { CompiledGraph } from "./graph-exports.ts";
 import { buildGraph } from "./load-graphs.ts";
 import { requireDestinations } from "./known-nodes.ts";
+import { nodesSettled } from "./node-calls.ts";
 import type { Pace } from "./pace.ts";
 import type { Prints } from "./prints.ts";
 import { stoppedAtBreakpoint } from "./run-breakpoints.ts";
@@ -241,8 +242,9 @@ async function failed(
   attempt: Attempt,
   { cause, graph }: { cause: unknown; graph: CompiledGraph | null },
 ): Promise<RunOutcome> {
-  if (attempt.lost) return { status: "lost" };
   const isCancelled = attempt.abort.signal.aborted;
+  if (isCancelled) await nodesSettled(attempt.run.run_id);
+  if (attempt.lost) return { status: "lost" };
   if (!isCancelled && isServerFault(cause)) throw cause;
   const snapshot = await snapshotOrNull(graph, attempt);
   if (attempt.lost) return { status: "lost" };
