@@ -1,5 +1,6 @@
-/** Fifty clients at once on one thread. What ran when is in the journal that the graph keeps itself. */
+/** Fifty clients on one thread: at once, and one upon the other. What ran when is in the journal that the graph keeps itself. */
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { readNotes } from "../support/diary.ts";
@@ -11,6 +12,11 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const CLIENTS = 50;
 const STEPS = 2;
+const STEP_MS = 40;
+
+/** Half of the clients come at once. The others come so that each meets a run in the middle of a step. */
+const arrivalMs = (n: number): number =>
+  n < CLIENTS / 2 ? 0 : (n - CLIENTS / 2) * STEP_MS;
 
 const server = useServer({ config: CRASH_GRAPHS, workers: 2 });
 
@@ -32,10 +38,11 @@ async function client(
 ): Promise<Outcome> {
   const { thread_id, file, strategy } = params;
   const { runs } = server.client;
+  await delay(arrivalMs(n));
   const name = `${n}`;
   let run_id: string | null = null;
   const payload = {
-    input: { file, run: name, steps: STEPS, ms: 15, heeds: n % 2 === 0 },
+    input: { file, run: name, steps: STEPS, ms: STEP_MS, heeds: n % 2 === 0 },
     multitaskStrategy: strategy,
     onRunCreated: (run: { run_id: string }) => (run_id = run.run_id),
   };
