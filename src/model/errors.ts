@@ -53,7 +53,3 @@ export const invalid = (field: string, reason: string) =>
 
 export const unavailable = (message: string, options?: AppErrorOptions) =>
   new AppError("unavailable", message, options);
-
-/** An endpoint or option of the contract that this version does not serve yet. */
-export const notImplemented = (what: string) =>
-  new AppError("not_implemented", `${what} is not available in this version`);

@@ -133,7 +133,10 @@ describe("cancelling many", () => {
     both: many({ status: "all", thread_id: NOBODY, run_ids: [NOBODY] }, "status: cannot go together with thread_id and run_ids"), // prettier-ignore
     "a thread without runs": many({ thread_id: NOBODY }, "run_ids: required with thread_id"), // prettier-ignore
     "runs without a thread": many({ run_ids: [NOBODY] }, "thread_id: required with run_ids"), // prettier-ignore
-    "an empty list": many({ thread_id: NOBODY, run_ids: [] }, "run_ids: must have a run at least"),
+    "an empty list": many(
+      { thread_id: NOBODY, run_ids: [] },
+      "run_ids: must have a run at least",
+    ),
     "a run that is none": many({ thread_id: NOBODY, run_ids: ["x"] }, "run_ids[0]: must be a UUID"), // prettier-ignore
     "a list that is text": many({ thread_id: NOBODY, run_ids: NOBODY }, "run_ids: expected array"), // prettier-ignore
     "an unknown action": many({ status: "all" }, "action: must be one of interrupt, rollback", "?action=kill"), // prettier-ignore
