@@ -255,7 +255,7 @@ export async function requestCancel(
     sql`
       update runs
       set cancel = case when cancel = 'rollback' then cancel else ${params.action} end,
-          cancel_reason = ${params.reason}, updated_at = ${tx.dialect.now},
+          cancel_reason = coalesce(${params.reason}, cancel_reason), updated_at = ${tx.dialect.now},
           run_at = case when q = 'ready' then ${tx.dialect.now} else run_at end
       where run_id = ${params.run_id} and (q = 'running' or (q = 'ready' and attempt > 0))
       returning run_id`,

@@ -3,11 +3,16 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { ANONYMOUS } from "../../src/auth/caller.ts";
 import { promoteDueRuns, reapExpired } from "../../src/engine/recovery.ts";
 import type { CancelAction } from "../../src/model/run.ts";
+import { runBatch } from "../../src/model/run-requests.ts";
+import type { CancelledStatus } from "../../src/model/runs-cancel.ts";
+import { createRunBatch } from "../../src/services/accept-run.ts";
 import { cancelRun } from "../../src/services/cancel-run.ts";
+import { cancelRuns } from "../../src/services/cancel-runs.ts";
 import { handBackRun, type ClaimedRun } from "../../src/storage/run-queue.ts";
 import { sql } from "../../src/storage/sql.ts";
 import { findThread } from "../../src/storage/threads.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { NOBODY } from "../support/sdk.ts";
 import {
   openRunQueue,
   type RunQueue,
@@ -27,10 +32,14 @@ type Operation =
   | { kind: "claim"; instance: number; limit: number }
   | { kind: "finish" | "handBack" | "finishStale"; pick: number }
   | { kind: "cancel"; thread: number; pick: number; action: CancelAction }
+  | { kind: "cancelMany"; picks: number[]; action: CancelAction }
+  | { kind: "cancelAll"; status: CancelledStatus; action: CancelAction }
+  | { kind: "batch"; size: number; isRefused: boolean }
   | { kind: "die"; instance: number }
   | { kind: "due" };
 
 const small = fc.nat({ max: THREADS - 1 });
+const action = fc.constantFrom("interrupt" as const, "rollback" as const);
 const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 4,
@@ -72,7 +81,31 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       kind: fc.constant("cancel" as const),
       thread: small,
       pick: fc.nat(),
-      action: fc.constantFrom("interrupt" as const, "rollback" as const),
+      action,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("cancelMany" as const),
+      picks: fc.array(fc.nat(), { minLength: 1, maxLength: 3 }),
+      action,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("cancelAll" as const),
+      status: fc.constantFrom("pending", "running", "all"),
+      action,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("batch" as const),
+      size: fc.integer({ min: 1, max: 3 }),
+      isRefused: fc.boolean(),
     }),
   },
   {
@@ -155,6 +188,12 @@ class World {
         return this.finishStale(step.pick);
       case "cancel":
         return this.cancel(step);
+      case "cancelMany":
+        return this.cancelMany(step);
+      case "cancelAll":
+        return this.cancelAll(step);
+      case "batch":
+        return this.batch(step);
       case "die":
         return this.die(step.instance);
       case "due":
@@ -286,6 +325,75 @@ class World {
     else await cancelling;
     if (action === "rollback" && run.q !== "done")
       await this.expectDoomed(thread_id, [run]);
+  }
+
+  /** Of the first thread: some of its runs, and one that is not there. */
+  private async cancelMany({
+    picks,
+    action,
+  }: Operation & { kind: "cancelMany" }): Promise<void> {
+    const thread_id = this.threads[0]!;
+    const before = await queue.runs(thread_id);
+    const chosen = before.filter((_, n) =>
+      picks.some((pick) => pick % before.length === n),
+    );
+    const run_ids = [...chosen.map(({ run_id }) => run_id), NOBODY];
+    const request = { thread_id, run_ids };
+    await expect(
+      cancelRuns(queue.deps, ANONYMOUS, { action, request }),
+    ).rejects.toMatchObject({ message: `Run not found: ${NOBODY}` });
+    await this.expectStopped(thread_id, chosen, action);
+  }
+
+  private async cancelAll({
+    status,
+    action,
+  }: Operation & { kind: "cancelAll" }): Promise<void> {
+    const before = new Map<string, RunRow[]>();
+    for (const thread of this.threads)
+      before.set(thread, await queue.runs(thread));
+    await cancelRuns(queue.deps, ANONYMOUS, { action, request: { status } });
+    const isMeant = ({ q }: RunRow) =>
+      status === "all" || (q === "running") === (status === "running");
+    for (const [thread, runs] of before)
+      await this.expectStopped(thread, runs.filter(isMeant), action);
+  }
+
+  /** None of the runs waits any more, but for those that must be ended by who claims them. */
+  private async expectStopped(
+    thread: string,
+    runs: RunRow[],
+    action: CancelAction,
+  ): Promise<void> {
+    if (action === "rollback") return this.expectDoomed(thread, runs);
+    const after = new Map(
+      (await queue.runs(thread)).map((run) => [run.run_id, run.q]),
+    );
+    for (const { run_id, q, attempt } of runs) {
+      const hasStarted = q === "running" || (q === "ready" && attempt > 0);
+      expect(after.get(run_id)).toBe(hasStarted ? q : "done");
+    }
+  }
+
+  /** Each run has a thread of its own, which joins the world. */
+  private async batch({
+    size,
+    isRefused,
+  }: Operation & { kind: "batch" }): Promise<void> {
+    const count = () => opened.database.query(sql`select run_id from runs`);
+    const before = await count();
+    const names = Array.from({ length: size }, () => "agent");
+    if (isRefused) names.push("nobody");
+    const items = names.map((assistantId) => ({
+      ...{ assistantId, assistant_id: assistantId },
+      onCompletion: "keep",
+    }));
+    const making = createRunBatch(queue.deps, ANONYMOUS, runBatch.parse(items));
+    if (isRefused) {
+      await expect(making).rejects.toMatchObject({ code: "not_found" });
+      expect(await count()).toEqual(before);
+    } else
+      for (const { thread_id } of await making) this.threads.push(thread_id);
   }
 
   /** Dies with its lease expired, is reaped, and comes back under another id. */

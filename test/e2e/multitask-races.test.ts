@@ -104,8 +104,12 @@ async function race(strategyOf: (n: number) => Strategy) {
   const there = new Map(rows.map((row) => [row.run_id, row.status]));
   // Every accepted run has ended, or is gone because somebody rolled it back.
   for (const { run_id, end } of accepted) {
-    expect(["success", "interrupted", undefined]).toContain(there.get(run_id!));
-    expect(end).toBeDefined();
+    const status = there.get(run_id!);
+    expect(["success", "interrupted", undefined]).toContain(status);
+    if (typeof end === "string") expect(["end", "HTTP 404"]).toContain(end);
+    else if (status === undefined)
+      expect(end).toMatchObject({ __error__: { error: "RunDeletedError" } });
+    else expect(end).not.toHaveProperty("__error__");
   }
   const nameOf = new Map(outcomes.map(({ run_id, name }) => [run_id, name]));
   const stepsOf = (name: string) =>

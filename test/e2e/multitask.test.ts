@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { refusal } from "../support/sdk.ts";
+import { collect, refusal } from "../support/sdk.ts";
 import { useServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -96,6 +96,58 @@ test("reject refuses a second run and leaves no trace of it", async () => {
   await runs.join(thread_id, first.run_id);
   const values = await runs.wait(thread_id, "slow", second);
   expect(values).toMatchObject({ steps: 2 });
+});
+
+test("a run that is rolled back by the next one is gone, and who waits for it is told", async () => {
+  const { threads, runs } = server.client;
+  const { thread_id } = await threads.create();
+  await runs.wait(thread_id, "fan-out", { input: { text: "a bc" } });
+  const before = await threads.get(thread_id);
+  const long = { input: { steps: 100, seconds: 0.1 } };
+  const first = await runs.create(thread_id, "slow", long);
+  const behind = await runs.create(thread_id, "slow", long);
+  const joined = [first, behind].map(({ run_id }) =>
+    runs.join(thread_id, run_id),
+  );
+  const streamed = [first, behind].map(({ run_id }) =>
+    collect(runs.joinStream(thread_id, run_id)),
+  );
+  const ofThread: string[] = [];
+  const leave = new AbortController();
+  const following = (async () => {
+    const { signal } = leave;
+    for await (const frame of threads.joinStream(thread_id, { signal }))
+      ofThread.push(JSON.stringify(frame));
+  })().catch(() => {}); // it was left
+  await waitFor("the first run has done a step", async () => {
+    const { values } = await threads.getState<{ done?: number[] }>(thread_id);
+    return values.done?.length;
+  });
+  const last = await runs.create(thread_id, "fan-out", {
+    input: { text: "x" },
+    multitaskStrategy: "rollback",
+  });
+  for (const { run_id } of [first, behind])
+    expect(await refusal(runs.get(thread_id, run_id))).toMatchObject({
+      status: 404,
+    });
+  for (const values of await Promise.all(joined))
+    expect(values).toMatchObject({ __error__: { error: "RunDeletedError" } });
+  for (const frames of await Promise.all(streamed))
+    expect(frames.at(-1)).toMatchObject({
+      event: "end",
+      data: { status: "interrupted" },
+    });
+  expect(await runs.join(thread_id, last.run_id)).toMatchObject({ text: "x" });
+  const after = await threads.get(thread_id);
+  expect(after.metadata).toEqual(before.metadata);
+  expect(after.values).not.toHaveProperty("done");
+  // The stream of the thread has gone on past them.
+  await waitFor("the last run is seen there", () =>
+    ofThread.some((frame) => frame.includes(last.run_id)),
+  );
+  leave.abort();
+  await following;
 });
 
 test("a hundred threads are served at once, each with its own result", async () => {
