@@ -13,6 +13,7 @@ import { treeUsage, usageOf } from "./process-usage.ts";
 import { profileOf, type Profile } from "./profile.ts";
 import { writeReport } from "./report.ts";
 import type { Measured, Results } from "./results.ts";
+import { streamProfileOf, type StreamProfile } from "./streams.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -23,6 +24,7 @@ const { values: flags } = parseArgs({
     concurrency: { type: "string", default: "1,32" },
     "no-peer": { type: "boolean", default: false },
     "no-profile": { type: "boolean", default: false },
+    "no-streams": { type: "boolean", default: false },
   },
 });
 
@@ -136,9 +138,18 @@ const profiles: Record<string, Profile> = {};
 if (!flags["no-profile"])
   for (const contender of contenders)
     profiles[contender.name] = await profileOf(contender, say);
+const streams: Record<string, StreamProfile> = {};
+if (!flags["no-streams"])
+  for (const contender of contenders)
+    streams[contender.name] = await streamProfileOf(
+      contender,
+      { seconds: SECONDS, warmUp: WARM_UP },
+      say,
+    );
 const files = writeReport({
   results,
   profiles,
+  streams,
   contenders,
   cases: chosen,
   settings: { seconds: SECONDS, warmUp: WARM_UP, crowd: CROWD },

@@ -5,10 +5,17 @@ import type { Case } from "./cases.ts";
 import type { Contender } from "./contender.ts";
 import type { Profile } from "./profile.ts";
 import type { Results } from "./results.ts";
+import {
+  IDLE_STREAMS,
+  QUEUED_RUNS,
+  STREAMS_AT_ONCE,
+  type StreamProfile,
+} from "./streams.ts";
 
 interface Report {
   results: Results;
   profiles: Record<string, Profile>;
+  streams: Record<string, StreamProfile>;
   contenders: readonly Contender[];
   cases: readonly Case[];
   settings: { seconds: number; warmUp: number; crowd: number };
@@ -36,10 +43,10 @@ export function writeReport(report: Report): string[] {
   };
   const name = `${DIRECTORY}/${date}-${commit}`;
   mkdirSync(DIRECTORY, { recursive: true });
-  const { results, profiles, contenders } = report;
+  const { results, profiles, streams, contenders } = report;
   writeFileSync(
     `${name}.json`,
-    `${JSON.stringify({ ...head, contenders: contenders.map(({ name: of, version, command }) => ({ name: of, version, command })), results, profiles }, null, 2)}\n`,
+    `${JSON.stringify({ ...head, contenders: contenders.map(({ name: of, version, command }) => ({ name: of, version, command })), results, profiles, streams }, null, 2)}\n`,
   );
   writeFileSync(
     `${name}.md`,
@@ -57,6 +64,8 @@ export function writeReport(report: Report): string[] {
       ...caseTable(report),
       "",
       ...profileTable(report),
+      "",
+      ...streamTable(report),
       "",
     ].join("\n"),
   );
@@ -143,6 +152,39 @@ function profileTable({ profiles, contenders }: Report): string[] {
       ...of((p) => p.longThread?.lastTurnsMs),
     ],
     ["its state get, p50 ms", ...of((p) => p.longThread?.stateGetMs)],
+  ];
+  return table(["", ...names], rows);
+}
+
+function streamTable({ streams, contenders }: Report): string[] {
+  const names = contenders
+    .map(({ name }) => name)
+    .filter((name) => streams[name] !== undefined);
+  if (names.length === 0) return [];
+  const of = (read: (profile: StreamProfile) => number | undefined | null) =>
+    names.map((name) => {
+      const profile = streams[name];
+      const value = profile === undefined ? null : read(profile);
+      return typeof value === "number" ? value.toFixed(1) : "not measured";
+    });
+  const rows = [
+    ["from the request to the first node, p50 ms", ...of((p) => p.queueP50)],
+    ...STREAMS_AT_ONCE.flatMap((count) => [
+      [
+        `first of 100 chunks, ${count} at once, p50 ms`,
+        ...of((p) => p.streams[count]?.firstTokenP50),
+      ],
+      ["the same, p99 ms", ...of((p) => p.streams[count]?.firstTokenP99)],
+      ["chunks per second", ...of((p) => p.streams[count]?.chunksPerSecond)],
+    ]),
+    [
+      `${IDLE_STREAMS} open streams with nothing to tell, MB of the server process`,
+      ...of((p) => p.idleStreamsMb),
+    ],
+    [
+      `from the request to the first node, beside ${QUEUED_RUNS} runs queued on one thread, % longer`,
+      ...of((p) => p.besideQueuedPercent),
+    ],
   ];
   return table(["", ...names], rows);
 }

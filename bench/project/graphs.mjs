@@ -37,3 +37,36 @@ export const blocks = new StateGraph(Counter)
   .addEdge("__start__", "block")
   .addEdge("block", "__end__")
   .compile();
+
+const graphOf = (node) =>
+  new StateGraph(Counter)
+    .addNode("node", node)
+    .addEdge("__start__", "node")
+    .addEdge("node", "__end__")
+    .compile();
+
+/** Streams as many chunks as it is asked for, each in a turn of its own as a model's tokens come. */
+export const chunks = graphOf(async ({ count }, { writer }) => {
+  for (let index = 0; index < count; index += 1) {
+    writer({ index, text: "a token or so" });
+    await new Promise(setImmediate);
+  }
+  return { text: "done" };
+});
+
+/** Does nothing for as many milliseconds as it is asked for. */
+export const sleeps = graphOf(async ({ count }) => {
+  await new Promise((resolve) => setTimeout(resolve, count));
+  return { text: "done" };
+});
+
+const Times = Annotation.Root({ startedAt: Annotation() });
+
+/** When its node began. */
+export const clock = new StateGraph(Times)
+  .addNode("node", () => ({
+    startedAt: performance.timeOrigin + performance.now(),
+  }))
+  .addEdge("__start__", "node")
+  .addEdge("node", "__end__")
+  .compile();
