@@ -106,7 +106,10 @@ function buildEngine(
     project: { root: config.root, graphs: config.graphs },
     launch: options.launch ?? workerProcesses(config, log, address),
     requests: {
-      ...checkpointRequests({ database }),
+      ...checkpointRequests({
+        database,
+        streamStored: (fence) => events.stored(fence),
+      }),
       ...storeRequests({ database, ttl: config.storeTtl }),
     },
     log,

@@ -172,6 +172,14 @@ export class EventLog {
     return this.#unflushedBytes > 0 ? this.#next.promise : this.#batch;
   }
 
+  /** The same for the events of one run that are to be stored; null when they are. */
+  stored(fence: Fence): Promise<void> | null {
+    const run = this.#find(fence);
+    if (run === null || !run.isKept) return null;
+    if (run.pending.length > 0) return this.flushed();
+    return run.sent.length > 0 ? this.#batch : null;
+  }
+
   /**
    * Calls `listener` at once for each event of the thread that is not in the
    * table yet, and then for each new one: whoever reads the table after this

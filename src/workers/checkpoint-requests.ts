@@ -1,3 +1,4 @@
+import { KeyedQueue } from "../lib/keyed-queue.ts";
 import type { Fence } from "../model/run.ts";
 import type {
   CheckpointRequests,
@@ -16,16 +17,30 @@ import {
 import type { Database, Queryable } from "../storage/database.ts";
 import { readDeltaHistory } from "../storage/delta-history.ts";
 
-/** Answers the savers of workers. What comes together is one fenced transaction. */
-export function checkpointRequests(deps: {
+export interface CheckpointDeps {
   database: Database;
-}): RequestServer<CheckpointRequests> {
-  const { database } = deps;
+  /** Resolves when what the run has streamed is stored; null when it is. */
+  streamStored?: (fence: Fence) => Promise<void> | null;
+}
+
+/**
+ * Answers the savers of workers. What comes together is one fenced transaction.
+ * What a step has streamed is stored before its checkpoint: from then on it is
+ * not done again, and would not be streamed again.
+ */
+export function checkpointRequests(
+  deps: CheckpointDeps,
+): RequestServer<CheckpointRequests> {
+  const { database, streamStored = () => null } = deps;
+  const inOrder = new KeyedQueue(); // a write must not overtake one that waits for its stream
   return {
     "checkpoint.read": (query) => readCheckpoints(database, query),
     "checkpoint.deltaHistory": (query) => readDeltaHistory(database, query),
     "checkpoint.write": async ({ fence, writes, durable }) => {
-      const answer = await storeWrites(database, fence, writes);
+      const answer = await inOrder.run(fence.run_id, async () => {
+        await streamStored(fence);
+        return storeWrites(database, fence, writes);
+      });
       if (durable) await database.durable();
       return answer;
     },

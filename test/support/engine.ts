@@ -75,7 +75,10 @@ export async function openEngine(
     project: { root: FIXTURES, graphs: graphSpecs({ agent: graph }) },
     launch: options.launch ?? launchInProcess,
     requests: {
-      ...checkpointRequests({ database }),
+      ...checkpointRequests({
+        database,
+        streamStored: (fence) => events.stored(fence),
+      }),
       ...storeRequests({ database }),
     },
     log,
