@@ -98,6 +98,7 @@ function essence(event: string, data: unknown): unknown {
     const { langgraph_node, langgraph_step, tags } = origin;
     return [sorted(message), { langgraph_node, langgraph_step, tags }];
   }
+  if (mode === "tools") return essenceOfTool(data as Payload);
   if (mode === "checkpoints") return essenceOfCheckpoint(data as Payload);
   if (mode === "tasks") return essenceOfTask(data as Payload);
   if (mode === "debug") {
@@ -115,6 +116,14 @@ function essenceOfCheckpoint({ values, next, tasks, ...rest }: Payload) {
     sorted({ name, interrupts, result }),
   );
   return { values: sorted(values), next, source, step, tasks: named };
+}
+
+/** LangGraph gives the message of a tool its id after it has told of it: who reads early sees none. */
+function essenceOfTool({ output, ...event }: Payload) {
+  if (typeof output !== "object" || output === null)
+    return sorted({ output, ...event });
+  const { id: _, ...message } = output as Payload;
+  return sorted({ output: message, ...event });
 }
 
 function essenceOfTask({ metadata: _, error, ...task }: Payload) {
