@@ -170,10 +170,12 @@ test("while a graph blocks its CPU the server answers, and other runs go on", as
   expect(await runs.join(thread_id, blocked.run_id)).toHaveProperty("turns");
 });
 
-test("the error of a thread goes when its next run is accepted", async () => {
+test("the error of a thread goes when its next run is accepted, and is back when that one is taken back before it starts", async () => {
   const { threads, runs } = server.client;
   const input = { item: "lamp", stock: 0 };
   const { thread_id } = await failed("failing", input);
+  const { error } = await threads.get(thread_id);
+  expect(error).toBeTruthy();
   const { run_id } = await runs.create(thread_id, "failing", {
     input,
     afterSeconds: 60,
@@ -184,8 +186,8 @@ test("the error of a thread goes when its next run is accepted", async () => {
   });
   await runs.cancel(thread_id, run_id, true);
   expect(await threads.get(thread_id)).toMatchObject({
-    status: "idle",
-    error: null,
+    status: "error",
+    error,
   });
 });
 
