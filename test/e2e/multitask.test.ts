@@ -127,10 +127,6 @@ test("a run that is rolled back by the next one is gone, and who waits for it is
     input: { text: "x" },
     multitaskStrategy: "rollback",
   });
-  for (const { run_id } of [first, behind])
-    expect(await refusal(runs.get(thread_id, run_id))).toMatchObject({
-      status: 404,
-    });
   for (const values of await Promise.all(joined))
     expect(values).toMatchObject({ __error__: { error: "RunDeletedError" } });
   for (const frames of await Promise.all(streamed))
@@ -139,6 +135,10 @@ test("a run that is rolled back by the next one is gone, and who waits for it is
       data: { status: "interrupted" },
     });
   expect(await runs.join(thread_id, last.run_id)).toMatchObject({ text: "x" });
+  for (const { run_id } of [first, behind])
+    expect(await refusal(runs.get(thread_id, run_id))).toMatchObject({
+      status: 404,
+    });
   const after = await threads.get(thread_id);
   expect(after.metadata).toEqual(before.metadata);
   expect(after.values).not.toHaveProperty("done");
