@@ -35,18 +35,20 @@ function leaveOut(reason: string): void {
 
 async function drive(pytest: Pytest): Promise<void> {
   const tests = await listTests(pytest);
-  const server = useServer();
+  // One each: to cancel all runs of a status is to cancel those of the other, too.
+  const servers = { async: useServer(), sync: useServer() };
   let results: PythonResults;
 
   beforeAll(async () => {
-    const common = {
-      SPOOL_URL: server.url,
-      SPOOL_RECORDS: dirname(recordFile("python")),
-    };
-    results = await runTests(pytest, [
-      { ...common, SPOOL_CLIENTS: "async" },
-      { ...common, SPOOL_CLIENTS: "sync" },
-    ]);
+    const SPOOL_RECORDS = dirname(recordFile("python"));
+    results = await runTests(
+      pytest,
+      Object.entries(servers).map(([SPOOL_CLIENTS, { url }]) => ({
+        SPOOL_URL: url,
+        SPOOL_CLIENTS,
+        SPOOL_RECORDS,
+      })),
+    );
   }, RUN_MS);
 
   const files = new Set(tests.map(({ file }) => file));
