@@ -22,7 +22,7 @@ import {
 } from "../storage/thread-turn.ts";
 import { lockThread, setThreadSnapshot } from "../storage/threads.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
-import type { Produced } from "../stream/event-log.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
 import { storeRunWrites } from "../workers/checkpoint-requests.ts";
 
 /** How a run ended. */
@@ -34,8 +34,8 @@ export interface RunEnd {
 }
 
 /** The last frames of the run's stream. */
-export function closingEvents(runId: string, end: RunEnd): Produced[] {
-  const events: Produced[] = [];
+export function closingEvents(runId: string, end: RunEnd): ProducedEvent[] {
+  const events: ProducedEvent[] = [];
   if (end.error !== null) events.push(["error", JSON.stringify(end.error)]);
   events.push(["end", JSON.stringify({ run_id: runId, status: end.status })]);
   return events;

@@ -10,6 +10,9 @@ export interface RunEvent {
   data: string;
 }
 
+/** An event before the server gives it its seq: name, and JSON on one line. */
+export type ProducedEvent = readonly [event: string, data: string];
+
 /** Mode of an event: `values|ns` -> `values`, `messages/partial` -> `messages`; what is called `messages` on the wire is `messages-tuple`. */
 export function modeOf(event: string): string {
   const [name = event] = event.split("|", 1);

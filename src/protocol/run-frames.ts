@@ -1,4 +1,5 @@
 import type { JsonObject } from "../lib/json.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
 import type { Fence, RunError, RunKwargs } from "../model/run.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import type {
@@ -51,9 +52,6 @@ export type RunControls = {
   /** Abort signal to the graph. Unknown runs are ignored. */
   "run.cancel": Fence;
 };
-
-/** An event before the server gives it its seq: name, and JSON on one line. */
-export type ProducedEvent = [event: string, data: string];
 
 export type RunNotices = {
   "run.events": Fence & { events: ProducedEvent[] };

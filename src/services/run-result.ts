@@ -2,7 +2,8 @@ import { isObject, type Json } from "../lib/json.ts";
 import type { RunError } from "../model/run.ts";
 import type { Queryable } from "../storage/database.ts";
 import { listEventsBackwards } from "../storage/event-segments.ts";
-import type { EventLog, Produced } from "../stream/event-log.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
+import type { EventLog } from "../stream/event-log.ts";
 import type { RunEnding } from "../stream/run-end.ts";
 import { INTERRUPT_ONLY } from "../stream/run-results.ts";
 import { getLastState } from "../storage/threads.ts";
@@ -38,7 +39,7 @@ export async function resultOf(
 async function* storedFrames(
   db: Queryable,
   run_id: string,
-): AsyncGenerator<Produced> {
+): AsyncGenerator<ProducedEvent> {
   let before = Number.MAX_SAFE_INTEGER;
   for (;;) {
     const events = await listEventsBackwards(db, { run_id, before });
@@ -61,7 +62,7 @@ const goneError = ({ run_id }: { run_id: string }): RunError => ({
  * state that they were asked in or, when some of them were answered, before it.
  */
 async function lastValues(
-  newestFirst: AsyncIterable<Produced> | Iterable<Produced>,
+  newestFirst: AsyncIterable<ProducedEvent> | Iterable<ProducedEvent>,
 ): Promise<{
   values: string | null;
   interrupts: Json[];

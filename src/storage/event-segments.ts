@@ -1,4 +1,4 @@
-import type { RunEvent } from "../model/run-event.ts";
+import type { ProducedEvent, RunEvent } from "../model/run-event.ts";
 import { first, type Queryable } from "./database.ts";
 import type { Fence } from "../model/run.ts";
 import { raw, sql, type Sql } from "./sql.ts";
@@ -13,7 +13,7 @@ export interface Segment extends Fence {
   thread_id: string;
   first_seq: number;
   /** Name and data of each, in order. */
-  events: readonly (readonly [event: string, data: string])[];
+  events: readonly ProducedEvent[];
 }
 
 /** Stores nothing when the attempt has lost its lease. */

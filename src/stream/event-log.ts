@@ -9,7 +9,7 @@ import {
   type Segment,
 } from "../storage/event-segments.ts";
 import type { Fence } from "../model/run.ts";
-import type { RunEvent } from "../model/run-event.ts";
+import type { ProducedEvent, RunEvent } from "../model/run-event.ts";
 import { EventCap, MAX_RUN_EVENTS } from "./event-cap.ts";
 import { resultFrames, RunResults } from "./run-results.ts";
 import { deferred, type Deferred } from "../lib/deferred.ts";
@@ -35,9 +35,6 @@ export interface LogKey extends Fence {
   thread_id: string;
 }
 
-/** An event as a graph produces it: name, and JSON on one line. */
-export type Produced = readonly [event: string, data: string];
-
 export type Listener = (event: RunEvent) => void;
 
 interface OpenRun {
@@ -46,9 +43,9 @@ interface OpenRun {
   nextSeq: number;
   readonly cap: EventCap;
   /** On their way to the table. */
-  sent: Produced[];
+  sent: ProducedEvent[];
   /** Published after those, and not yet sent. */
-  pending: Produced[];
+  pending: ProducedEvent[];
 }
 
 const RETRY_BACKOFF = { firstMs: 200, maxMs: 5000 };
@@ -96,7 +93,7 @@ export class EventLog {
    * room for more, else a promise that the producer waits for. Events of an
    * attempt that is not open any more are dropped.
    */
-  append(fence: Fence, events: readonly Produced[]): Promise<void> | null {
+  append(fence: Fence, events: readonly ProducedEvent[]): Promise<void> | null {
     const run = this.#find(fence);
     if (run === null || events.length === 0) return null;
     for (const produced of events) this.#publish(run, produced);
@@ -141,7 +138,7 @@ export class EventLog {
    */
   async take(
     fence: Fence,
-    closing: readonly Produced[],
+    closing: readonly ProducedEvent[],
   ): Promise<Segment | null> {
     const run = this.#find(fence);
     if (run === null) return null;
@@ -159,7 +156,7 @@ export class EventLog {
   }
 
   /** Ends the attempt here. `closing` goes to the subscribers as the last events. */
-  close(fence: Fence, closing: readonly Produced[]): void {
+  close(fence: Fence, closing: readonly ProducedEvent[]): void {
     const run = this.#find(fence);
     if (run === null) return;
     for (const produced of closing) this.#publish(run, produced);
@@ -215,7 +212,7 @@ export class EventLog {
     return run?.key.attempt === fence.attempt ? run : null;
   }
 
-  #publish(run: OpenRun, produced: Produced): void {
+  #publish(run: OpenRun, produced: ProducedEvent): void {
     const event = eventOf(run, run.nextSeq++, produced);
     for (const listener of this.#listeners.get(run.key.thread_id) ?? [])
       listener(event);
@@ -323,7 +320,7 @@ const isPassing = (cause: unknown): boolean =>
 function eventOf(
   { key }: OpenRun,
   seq: number,
-  [event, data]: Produced,
+  [event, data]: ProducedEvent,
 ): RunEvent {
   return { seq, run_id: key.run_id, attempt: key.attempt, event, data };
 }
@@ -336,5 +333,5 @@ function unstored(run: OpenRun): RunEvent[] {
   );
 }
 
-const bytesOf = (events: readonly Produced[]): number =>
+const bytesOf = (events: readonly ProducedEvent[]): number =>
   events.reduce((sum, [event, data]) => sum + event.length + data.length, 0);

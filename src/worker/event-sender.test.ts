@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { ProducedEvent } from "../protocol/run-frames.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
 import { memoryPipe } from "../protocol/pipe.ts";
 import { Peer } from "../protocol/peer.ts";
 import type { ServerPeer } from "./context.ts";

@@ -1,5 +1,5 @@
 import type { Fence } from "../model/run.ts";
-import type { ProducedEvent } from "../protocol/run-frames.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
 import type { ServerPeer } from "./context.ts";
 import { departure, type Pace } from "./pace.ts";
 

@@ -1,6 +1,7 @@
 import type { LangChainTracer } from "@langchain/core/tracers/tracer_langchain";
 import { isObject } from "../lib/json.ts";
-import type { ProducedEvent, RunExecution } from "../protocol/run-frames.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
+import type { RunExecution } from "../protocol/run-frames.ts";
 
 /*
  * What a run may have of LangSmith, when the project has a key for it. Without

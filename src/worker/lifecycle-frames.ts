@@ -1,6 +1,6 @@
 import { isObject } from "../lib/json.ts";
 import type { RunError } from "../model/run.ts";
-import type { ProducedEvent } from "../protocol/run-frames.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
 import { runError } from "./run-error.ts";
 import type { LibraryMode, StreamChunk } from "./stream-chunk.ts";
 import { wireText } from "./wire-json.ts";

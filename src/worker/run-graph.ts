@@ -9,8 +9,8 @@ import {
   type RequestServer,
 } from "../protocol/peer.ts";
 import { feedbackEvents, runTracer } from "./langsmith.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
 import type {
-  ProducedEvent,
   RunControls,
   RunExecution,
   RunOutcome,

@@ -1,5 +1,5 @@
 import type { StreamMode } from "../model/run.ts";
-import type { ProducedEvent } from "../protocol/run-frames.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
 import { checkpointFrame, debugFrame, taskFrame } from "./debug-frames.ts";
 import { LifecycleFrames } from "./lifecycle-frames.ts";
 import { MessageFrames } from "./message-frames.ts";

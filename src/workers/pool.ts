@@ -8,7 +8,8 @@ import {
   PeerError,
   type RequestServer,
 } from "../protocol/peer.ts";
-import type { ProducedEvent, RunExecution } from "../protocol/run-frames.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
+import type { RunExecution } from "../protocol/run-frames.ts";
 import { attemptOutcome, type AttemptOutcome } from "./attempt.ts";
 import type { LaunchWorker } from "./launch.ts";
 import { Liveness, unlessBlocked, WorkerBlockedError } from "./liveness.ts";

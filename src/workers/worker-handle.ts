@@ -14,11 +14,8 @@ import {
   type NoticeServer,
   type RequestServer,
 } from "../protocol/peer.ts";
-import type {
-  ProducedEvent,
-  RunExecution,
-  RunReport,
-} from "../protocol/run-frames.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
+import type { RunExecution, RunReport } from "../protocol/run-frames.ts";
 import type { LaunchedWorker } from "./launch.ts";
 import type { GraphState } from "./port.ts";
 

@@ -1,10 +1,10 @@
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunEvent } from "../../src/model/run-event.ts";
+import type { ProducedEvent, RunEvent } from "../../src/model/run-event.ts";
 import { CHANNELS } from "../../src/storage/channels.ts";
 import { insertSegment } from "../../src/storage/event-segments.ts";
 import { getRunEnd, type ClaimedRun } from "../../src/storage/run-queue.ts";
-import { EventLog, type Produced } from "../../src/stream/event-log.ts";
+import { EventLog } from "../../src/stream/event-log.ts";
 import { follow } from "../../src/stream/follow.ts";
 import { sql } from "../../src/storage/sql.ts";
 import { checkpointRequests } from "../../src/workers/checkpoint-requests.ts";
@@ -18,8 +18,8 @@ import {
 import { openRunQueue, type RunQueue } from "../support/run-queue.ts";
 
 const log = pino({ level: "silent" });
-const END: Produced = ["end", "{}"];
-const values = (count: number, from = 0): Produced[] =>
+const END: ProducedEvent = ["end", "{}"];
+const values = (count: number, from = 0): ProducedEvent[] =>
   Array.from({ length: count }, (_, index) => [
     "values",
     JSON.stringify({ n: from + index }),
@@ -175,7 +175,7 @@ describe.each(drivers())("the event log on $name", (driver) => {
 
     it("is kept once it is more than memory should hold", async () => {
       const { events, run } = await startRun({ isKept: false });
-      const long: Produced = ["custom", `"${"x".repeat(1024 * 1024)}"`];
+      const long: ProducedEvent = ["custom", `"${"x".repeat(1024 * 1024)}"`];
       for (let index = 0; index < 9; index += 1)
         void events.append(run, [long]);
       await events.flushed();

@@ -13,8 +13,8 @@ import type { GraphFailure } from "../../src/protocol/graph-frames.ts";
 import type { GraphSpec } from "../../src/protocol/graph-frames.ts";
 import { Peer } from "../../src/protocol/peer.ts";
 import { memoryPipe, Pipe } from "../../src/protocol/pipe.ts";
+import type { ProducedEvent } from "../../src/model/run-event.ts";
 import type {
-  ProducedEvent,
   RunExecution,
   RunOutcome,
   RunReport,
