@@ -20,6 +20,10 @@ export type OnDisconnect = "cancel" | "continue";
 export const runPath = ({ thread_id, run_id }: RunAddress): string =>
   `/threads/${thread_id}/runs/${run_id}`;
 
+/** The thread of a stateless run is hidden here; `Location` names it, for those who reconnect. */
+export const statelessRunPath = ({ run_id }: Pick<Run, "run_id">): string =>
+  `/runs/${run_id}`;
+
 type RunAddress = Pick<Run, "thread_id" | "run_id">;
 
 /** Where clients whose connection broke come back to. */
@@ -31,20 +35,6 @@ export const setLocation = (
   // A client that comes back does not always repeat what it has asked for.
   const query = way === "stream" ? new URL(c.req.url).search : "";
   c.header("Location", `${runPath(run)}/${way}${query}`);
-};
-
-/** Stateless runs hide their thread here; `Location` names it, for those who reconnect. */
-export const setRunHeaders = (
-  c: Context,
-  run: Run,
-  params: { reconnect: "stream" | "join" | null; stateless?: boolean },
-): void => {
-  const { reconnect, stateless = false } = params;
-  c.header(
-    "Content-Location",
-    stateless ? `/runs/${run.run_id}` : runPath(run),
-  );
-  if (reconnect !== null) setLocation(c, run, reconnect);
 };
 
 interface StreamParams extends EventFilter {

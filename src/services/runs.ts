@@ -9,11 +9,11 @@ import { untilEnded } from "../stream/run-end.ts";
 import { resultOf } from "./run-result.ts";
 import type { RunDeps } from "./run-deps.ts";
 
-/** `thread_id` null: whichever thread the run has. Throws 404 `Run not found`. */
+/** Without `thread_id`: whichever thread the run has. Throws 404 `Run not found`. */
 export async function requireRun(
   deps: Pick<RunDeps, "database">,
   caller: Caller,
-  params: { thread_id: string | null; run_id: string },
+  params: { thread_id?: string; run_id: string },
 ): Promise<Run> {
   const run = await getRun(deps.database, params, caller.access);
   if (run === null) throw notFound("Run not found");

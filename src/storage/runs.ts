@@ -49,13 +49,13 @@ export async function insertRun(tx: Queryable, run: NewRun): Promise<Run> {
 }
 
 /**
- * A run inherits the access of its thread. `thread_id` null: whichever thread
- * it has. A stateless run that has ended can be found by its own id alone, for
+ * A run inherits the access of its thread. Without `thread_id`: whichever
+ * thread it has. A stateless run that has ended can be found by its own id alone, for
  * those who come late to its stream.
  */
 export async function getRun(
   db: Queryable,
-  params: { thread_id: string | null; run_id: string },
+  params: { thread_id?: string; run_id: string },
   access: AccessFilter,
 ): Promise<Run | null> {
   const row = await first<Run>(
@@ -65,7 +65,7 @@ export async function getRun(
       from runs join threads using (thread_id)
       where run_id = ${params.run_id}
         and ${visible(db.dialect, raw("threads.metadata"), access)}
-        ${params.thread_id === null ? raw("") : sql`and runs.thread_id = ${params.thread_id} and not (threads.temporary and runs.q = 'done')`}`,
+        ${params.thread_id === undefined ? raw("") : sql`and runs.thread_id = ${params.thread_id} and not (threads.temporary and runs.q = 'done')`}`,
   );
   return row === null ? null : shown(row);
 }

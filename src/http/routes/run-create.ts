@@ -1,18 +1,25 @@
-import { createRoute } from "@hono/zod-openapi";
+import { createRoute, type z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Run } from "../../model/run.ts";
 import {
   statelessRunCreate,
   threadRunCreate,
+  type RunCreate,
+  type StatelessRunCreate,
+  type ThreadRunCreate,
 } from "../../model/run-requests.ts";
 import {
   createStatelessRun,
   createThreadRun,
 } from "../../services/accept-run.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
-import type { App, MountRoutes } from "../deps.ts";
+import type { App, AppEnv, MountRoutes } from "../deps.ts";
 import { namespaceQuery, namespacesOf, pathId } from "../query.ts";
 import { jsonBody, jsonResponse } from "../responses.ts";
 import {
-  setRunHeaders,
+  runPath,
+  setLocation,
+  statelessRunPath,
   streamResponse,
   waitResponse,
 } from "../run-responses.ts";
@@ -82,9 +89,6 @@ const waitStateless = createRoute({
   },
 });
 
-/** From the first event on, whatever has happened before the reader came. */
-const FROM_THE_START = { after: -1, modes: null };
-
 /** Every way to start a run: on a thread or on one of its own; in the background, streamed, or waited for. */
 export function runCreateRoutes(deps: RunDeps): MountRoutes {
   return (app) => {
@@ -94,65 +98,66 @@ export function runCreateRoutes(deps: RunDeps): MountRoutes {
 }
 
 function mountOnThread(app: App, deps: RunDeps): void {
-  app.openapi(createOnThread, async (c) => {
-    const request = c.req.valid("json");
+  const start = async (
+    c: WithBody<ThreadRunCreate, { param: { thread_id: string } }>,
+    { isStreamed = false } = {},
+  ): Promise<Run> => {
     const run = await createThreadRun(deps, c.get("caller"), {
       ...c.req.valid("param"),
-      request,
+      request: c.req.valid("json"),
+      isStreamed,
     });
-    setRunHeaders(c, run, { reconnect: null });
-    return c.json(run, 200);
-  });
-  app.openapi(streamOnThread, async (c) => {
-    const request = c.req.valid("json");
-    const run = await createThreadRun(deps, c.get("caller"), {
-      ...c.req.valid("param"),
-      request,
-      isStreamed: true,
-    });
-    setRunHeaders(c, run, { reconnect: "stream" });
-    return streamResponse(c, deps, run, {
-      ...FROM_THE_START,
-      namespaces: namespacesOf(c.req.valid("query")),
-      onDisconnect: request.on_disconnect,
-    });
-  });
-  app.openapi(waitOnThread, async (c) => {
-    const request = c.req.valid("json");
-    const run = await createThreadRun(deps, c.get("caller"), {
-      ...c.req.valid("param"),
-      request,
-    });
-    setRunHeaders(c, run, { reconnect: "join" });
-    return waitResponse(c, deps, run, request.on_disconnect);
-  });
+    c.header("Content-Location", runPath(run));
+    return run;
+  };
+  app.openapi(createOnThread, async (c) => c.json(await start(c), 200));
+  app.openapi(streamOnThread, async (c) =>
+    streamed(c, deps, await start(c, { isStreamed: true })),
+  );
+  app.openapi(waitOnThread, async (c) => awaited(c, deps, await start(c)));
 }
 
 function mountStateless(app: App, deps: RunDeps): void {
-  app.openapi(createStateless, async (c) => {
+  const start = async (
+    c: WithBody<StatelessRunCreate>,
+    { isStreamed = false } = {},
+  ): Promise<Run> => {
     const run = await createStatelessRun(deps, c.get("caller"), {
       request: c.req.valid("json"),
+      isStreamed,
     });
-    setRunHeaders(c, run, { reconnect: null, stateless: true });
-    return c.json(run, 200);
+    c.header("Content-Location", statelessRunPath(run));
+    return run;
+  };
+  app.openapi(createStateless, async (c) => c.json(await start(c), 200));
+  app.openapi(streamStateless, async (c) =>
+    streamed(c, deps, await start(c, { isStreamed: true })),
+  );
+  app.openapi(waitStateless, async (c) => awaited(c, deps, await start(c)));
+}
+
+/** A request whose body is valid. */
+type WithBody<Body, Rest extends object = object> = Context<
+  AppEnv,
+  string,
+  { out: { json: Body } & Rest }
+>;
+
+function streamed(
+  c: WithBody<RunCreate, { query: z.output<typeof namespaceQuery> }>,
+  deps: RunDeps,
+  run: Run,
+): Response {
+  setLocation(c, run, "stream");
+  return streamResponse(c, deps, run, {
+    after: -1, // from the first event on, whatever has happened before the reader came
+    modes: null,
+    namespaces: namespacesOf(c.req.valid("query")),
+    onDisconnect: c.req.valid("json").on_disconnect,
   });
-  app.openapi(streamStateless, async (c) => {
-    const request = c.req.valid("json");
-    const run = await createStatelessRun(deps, c.get("caller"), {
-      request,
-      isStreamed: true,
-    });
-    setRunHeaders(c, run, { reconnect: "stream", stateless: true });
-    return streamResponse(c, deps, run, {
-      ...FROM_THE_START,
-      namespaces: namespacesOf(c.req.valid("query")),
-      onDisconnect: request.on_disconnect,
-    });
-  });
-  app.openapi(waitStateless, async (c) => {
-    const request = c.req.valid("json");
-    const run = await createStatelessRun(deps, c.get("caller"), { request });
-    setRunHeaders(c, run, { reconnect: "join", stateless: true });
-    return waitResponse(c, deps, run, request.on_disconnect);
-  });
+}
+
+function awaited(c: WithBody<RunCreate>, deps: RunDeps, run: Run) {
+  setLocation(c, run, "join");
+  return waitResponse(c, deps, run, c.req.valid("json").on_disconnect);
 }

@@ -1,17 +1,19 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { Logger } from "../../lib/logger.ts";
 import { lenientBoolean } from "../../model/fields.ts";
-import { STREAM_MODES } from "../../model/run.ts";
+import { STREAM_MODES, type Run } from "../../model/run.ts";
 import { modesInQuery } from "../../model/stream-modes.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
 import { requireRun } from "../../services/runs.ts";
-import type { MountRoutes } from "../deps.ts";
+import type { AppEnv, MountRoutes } from "../deps.ts";
 import { cursorHeaders, cursorOf } from "../event-stream.ts";
 import { namespaceQuery, namespacesOf, pathId } from "../query.ts";
 import { jsonResponse } from "../responses.ts";
 import {
   runPath,
   setLocation,
+  statelessRunPath,
   streamResponse,
   waitResponse,
 } from "../run-responses.ts";
@@ -72,49 +74,46 @@ const streamById = createRoute({
 
 /** Coming to a run that somebody else has started: wait for its result, or follow its stream. */
 export function runJoinRoutes(deps: RunDeps): MountRoutes {
+  const waitFor = async (c: To<typeof onLeaving>) => {
+    const run = await requireRun(deps, c.get("caller"), c.req.valid("param"));
+    setLocation(c, run, "join");
+    return waitResponse(c, deps, run, onDisconnect(c.req.valid("query")));
+  };
+  const follow = async (c: ToStream, pathOf: (run: Run) => string) => {
+    const run = await requireRun(deps, c.get("caller"), c.req.valid("param"));
+    c.header("Content-Location", pathOf(run));
+    setLocation(c, run, "stream");
+    return streamResponse(
+      c,
+      deps,
+      run,
+      joinParams(deps.log, c.req.valid("query"), c.req.valid("header")),
+    );
+  };
   return (app) => {
-    app.openapi(join, async (c) => {
-      const run = await requireRun(deps, c.get("caller"), c.req.valid("param"));
-      setLocation(c, run, "join");
-      return waitResponse(c, deps, run, onDisconnect(c.req.valid("query")));
-    });
-    app.openapi(joinById, async (c) => {
-      const { run_id } = c.req.valid("param");
-      const run = await requireRun(deps, c.get("caller"), {
-        thread_id: null,
-        run_id,
-      });
-      setLocation(c, run, "join");
-      return waitResponse(c, deps, run, onDisconnect(c.req.valid("query")));
-    });
-    app.openapi(stream, async (c) => {
-      const run = await requireRun(deps, c.get("caller"), c.req.valid("param"));
-      c.header("Content-Location", runPath(run));
-      setLocation(c, run, "stream");
-      return streamResponse(
-        c,
-        deps,
-        run,
-        joinParams(deps.log, c.req.valid("query"), c.req.valid("header")),
-      );
-    });
-    app.openapi(streamById, async (c) => {
-      const { run_id } = c.req.valid("param");
-      const run = await requireRun(deps, c.get("caller"), {
-        thread_id: null,
-        run_id,
-      });
-      c.header("Content-Location", `/runs/${run_id}`);
-      setLocation(c, run, "stream");
-      return streamResponse(
-        c,
-        deps,
-        run,
-        joinParams(deps.log, c.req.valid("query"), c.req.valid("header")),
-      );
-    });
+    app.openapi(join, waitFor);
+    app.openapi(joinById, waitFor);
+    app.openapi(stream, (c) => follow(c, runPath));
+    app.openapi(streamById, (c) => follow(c, statelessRunPath));
   };
 }
+
+/** A request to a run, by its id and perhaps that of its thread. */
+type To<Query extends z.ZodType, Rest extends object = object> = Context<
+  AppEnv,
+  string,
+  {
+    out: {
+      param: { thread_id?: string; run_id: string };
+      query: z.output<Query>;
+    } & Rest;
+  }
+>;
+
+type ToStream = To<
+  typeof streamQuery,
+  { header: z.output<typeof cursorHeaders> }
+>;
 
 type StreamQuery = z.output<typeof streamQuery>;
 

@@ -100,6 +100,8 @@ const cancelById = createRoute({
 
 /** Runs that exist: list, get, delete, stop. */
 export function runRoutes(deps: RunDeps): MountRoutes {
+  const found = (c: ToRun) =>
+    requireRun(deps, c.get("caller"), c.req.valid("param"));
   return (app) => {
     app.openapi(list, async (c) => {
       const { select, ...query } = c.req.valid("query");
@@ -116,37 +118,27 @@ export function runRoutes(deps: RunDeps): MountRoutes {
         200,
       );
     });
-    app.openapi(get, async (c) =>
-      c.json(
-        await requireRun(deps, c.get("caller"), c.req.valid("param")),
-        200,
-      ),
-    );
+    app.openapi(get, async (c) => c.json(await found(c), 200));
+    app.openapi(getById, async (c) => c.json(await found(c), 200));
     app.openapi(remove, async (c) => {
       await removeRun(deps, c.get("caller"), c.req.valid("param"));
       return c.body(null, 204);
     });
-    app.openapi(getById, async (c) => c.json(await requireById(deps, c), 200));
     app.openapi(cancel, (c) =>
       stop(c, deps, { ...c.req.valid("param"), ...c.req.valid("query") }),
     );
     app.openapi(cancelById, async (c) =>
-      stop(c, deps, {
-        ...(await requireById(deps, c)),
-        ...c.req.valid("query"),
-      }),
+      stop(c, deps, { ...(await found(c)), ...c.req.valid("query") }),
     );
   };
 }
 
-const requireById = (
-  deps: RunDeps,
-  c: Context<AppEnv, string, { out: { param: { run_id: string } } }>,
-) =>
-  requireRun(deps, c.get("caller"), {
-    thread_id: null,
-    ...c.req.valid("param"),
-  });
+/** A request to a run, by its id and perhaps that of its thread. */
+type ToRun = Context<
+  AppEnv,
+  string,
+  { out: { param: { thread_id?: string; run_id: string } } }
+>;
 
 async function stop(
   c: Context<AppEnv>,
