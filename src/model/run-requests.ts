@@ -142,8 +142,15 @@ const FIELD_OF: ReadonlyMap<string, string> = new Map(
 
 const AT_LEAST_ONE = "must have a run at least";
 
+/** They are accepted in one transaction, a third of a millisecond each, and nobody else writes in it. */
+const MAX_BATCH = 1000;
+const TOO_MANY = `must have at most ${MAX_BATCH} runs; send them in several batches`;
+
 export const runBatch = list(
-  z.array(z.preprocess(inSnakeCase, statelessRunCreate)).min(1, AT_LEAST_ONE),
+  z
+    .array(z.preprocess(inSnakeCase, statelessRunCreate))
+    .min(1, AT_LEAST_ONE)
+    .max(MAX_BATCH, TOO_MANY),
 );
 
 /** What both kinds of request agree on once they are parsed. */

@@ -112,6 +112,7 @@ describe("a batch", () => {
     "no body": batch(undefined, "body: expected array"),
     "one run outside of a list": batch(ok, "body: expected array"),
     "no runs": batch([], "body: must have a run at least"),
+    "too many runs": batch(Array.from({ length: 1001 }, () => ok), "body: must have at most 1000 runs"), // prettier-ignore
     "a run that is text": batch([ok, "linear"], "body[1]: expected object"),
     "no assistant": batch([{}, ok], "body[0].assistant_id: required"),
     "a wrong name in camel case": batch([{ ...ok, afterSeconds: -1 }], "body[0].after_seconds: "), // prettier-ignore
