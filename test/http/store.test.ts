@@ -1,45 +1,21 @@
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "vitest";
-import type { App } from "../../src/http/deps.ts";
+import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { first } from "../../src/storage/database.ts";
 import { sql } from "../../src/storage/sql.ts";
-import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { send, testApp, type Answer } from "../support/http.ts";
+import { DataApp } from "../support/data-app.ts";
+import { fieldsOf, refusalOf, type Answer } from "../support/http.ts";
 import { TIMESTAMP } from "../support/sdk.ts";
-import { noWorkers } from "../support/threads.ts";
 
-let db: TestDatabase;
-let app: App;
-beforeAll(async () => void (db = await openTestDatabase()));
-afterAll(() => db.close());
-beforeEach(() => {
-  db.database.script("delete from store_items");
-  app = testApp(db.database, noWorkers);
-});
+const app = new DataApp("store_items");
 
-const put = (body: unknown) => send(app, ["PUT", "/store/items"], body);
-const get = (query: string) => send(app, ["GET", `/store/items?${query}`]);
-const remove = (body: unknown) => send(app, ["DELETE", "/store/items"], body);
+const put = (body: unknown) => app.send(["PUT", "/store/items"], body);
+const get = (query: string) => app.send(["GET", `/store/items?${query}`]);
+const remove = (body: unknown) => app.send(["DELETE", "/store/items"], body);
 const search = (body: unknown = {}) =>
-  send(app, ["POST", "/store/items/search"], body);
+  app.send(["POST", "/store/items/search"], body);
 const namespaces = (body: unknown = {}) =>
-  send(app, ["POST", "/store/namespaces"], body);
+  app.send(["POST", "/store/namespaces"], body);
 
-const refusal = ({ status, body }: Answer) => [
-  status,
-  (body as JsonObject)["detail"],
-];
-const fields = ({ body }: Answer) =>
-  ((body as JsonObject)["errors"] as { field: string }[]).map(
-    ({ field }) => field,
-  );
 const itemsOf = ({ body }: Answer) =>
   (body as JsonObject)["items"] as JsonObject[];
 const keysOf = (answer: Answer) => itemsOf(answer).map(({ key }) => key);
@@ -53,7 +29,7 @@ const store = async (namespace: string[], key: string, value: object = {}) => {
 
 /** As many milliseconds ago as the item has neighbours put after it, so that the order is that of the puts. */
 const spread = () =>
-  db.database.script(
+  app.database.script(
     "update store_items set created_at = 1000000 + rowid, updated_at = 1000000 + rowid",
   );
 
@@ -61,9 +37,9 @@ const spread = () =>
 const minutesLeft = async (key: string) =>
   (
     await first<{ minutes: number | null }>(
-      db.database,
+      app.database,
       sql`
-        select round((expires_at - ${db.database.dialect.now}) / 60000.0) as minutes
+        select round((expires_at - ${app.database.dialect.now}) / 60000.0) as minutes
         from store_items where key = ${key}`,
     )
   )?.minutes;
@@ -112,7 +88,7 @@ describe("PUT and GET /store/items", () => {
         namespace: ["a", "b"],
       });
     // The second is one label with a period in it.
-    expect(refusal(await get("namespace=a.b&namespace=c&key=k"))).toEqual([
+    expect(refusalOf(await get("namespace=a.b&namespace=c&key=k"))).toEqual([
       422,
       "Namespace labels cannot be empty or contain periods. Received: a.b.c",
     ]);
@@ -120,12 +96,14 @@ describe("PUT and GET /store/items", () => {
 
   test("no namespace is 400", async () => {
     const refused = [400, "Namespace is required"];
-    expect(refusal(await put({ namespace: [], key: "k", value: {} }))).toEqual(
+    expect(
+      refusalOf(await put({ namespace: [], key: "k", value: {} })),
+    ).toEqual(refused);
+    expect(refusalOf(await remove({ namespace: [], key: "k" }))).toEqual(
       refused,
     );
-    expect(refusal(await remove({ namespace: [], key: "k" }))).toEqual(refused);
-    expect(refusal(await get("key=k"))).toEqual(refused);
-    expect(refusal(await get("namespace=&key=k"))).toEqual(refused);
+    expect(refusalOf(await get("key=k"))).toEqual(refused);
+    expect(refusalOf(await get("namespace=&key=k"))).toEqual(refused);
   });
 
   test.each([
@@ -144,8 +122,8 @@ describe("PUT and GET /store/items", () => {
         ["suffix", await namespaces({ suffix: labels })],
       ];
       for (const [field, answer] of answers) {
-        expect(refusal(answer)).toEqual([422, sentence]);
-        expect(fields(answer)).toEqual([field]);
+        expect(refusalOf(answer)).toEqual([422, sentence]);
+        expect(fieldsOf(answer)).toEqual([field]);
       }
       expect(await listed()).toEqual([]);
     },
@@ -176,17 +154,17 @@ describe("PUT and GET /store/items", () => {
       ...wrong,
     });
     expect(answer.status).toBe(422);
-    expect(fields(answer)).toEqual([field]);
-    expect(String(refusal(answer)[1])).toContain(`${field}: `);
+    expect(fieldsOf(answer)).toEqual([field]);
+    expect(String(refusalOf(answer)[1])).toContain(`${field}: `);
     expect(await listed()).toEqual([]);
   });
 
   test("names the field of a wrong get", async () => {
-    expect(fields(await get("namespace=a"))).toEqual(["key"]);
-    expect(fields(await get("namespace=a&key=b&key=c"))).toEqual(["key"]);
-    expect(fields(await get("namespace=a&key=b&refresh_ttl=perhaps"))).toEqual([
-      "refresh_ttl",
-    ]);
+    expect(fieldsOf(await get("namespace=a"))).toEqual(["key"]);
+    expect(fieldsOf(await get("namespace=a&key=b&key=c"))).toEqual(["key"]);
+    expect(
+      fieldsOf(await get("namespace=a&key=b&refresh_ttl=perhaps")),
+    ).toEqual(["refresh_ttl"]);
   });
 
   test.each([
@@ -197,14 +175,14 @@ describe("PUT and GET /store/items", () => {
   ])(
     "%s with what no database stores is 422, for no other item to be meant",
     async (field, at) => {
-      expect(fields(await put({ ...at, value: {} }))).toEqual([field]);
-      expect(fields(await remove(at))).toEqual([field]);
+      expect(fieldsOf(await put({ ...at, value: {} }))).toEqual([field]);
+      expect(fieldsOf(await remove(at))).toEqual([field]);
       // A URL says half a surrogate pair as U+FFFD.
       const query = new URLSearchParams({
         namespace: at.namespace.join("."),
         key: at.key,
       });
-      expect(fields(await get(String(query)))).toEqual([field]);
+      expect(fieldsOf(await get(String(query)))).toEqual([field]);
     },
   );
 
@@ -240,7 +218,7 @@ describe("PUT and GET /store/items", () => {
     });
     const deep = `${'{"a":'.repeat(502)}1${"}".repeat(502)}`;
     expect(
-      fields(await put(`{"namespace":["a"],"key":"k","value":${deep}}`)),
+      fieldsOf(await put(`{"namespace":["a"],"key":"k","value":${deep}}`)),
     ).toEqual(["value"]);
   });
 
@@ -275,8 +253,8 @@ describe("DELETE /store/items", () => {
   });
 
   test("names the field that is wrong", async () => {
-    expect(fields(await remove({ namespace: ["a"] }))).toEqual(["key"]);
-    expect(fields(await remove({ namespace: "a", key: "k" }))).toEqual([
+    expect(fieldsOf(await remove({ namespace: ["a"] }))).toEqual(["key"]);
+    expect(fieldsOf(await remove({ namespace: "a", key: "k" }))).toEqual([
       "namespace",
     ]);
   });
@@ -373,7 +351,7 @@ describe("POST /store/items/search", () => {
     ["refresh_ttl", { refresh_ttl: "perhaps" }],
   ])("names the field %s that is wrong", async (field, body) => {
     const answer = await search(body);
-    expect([answer.status, ...fields(answer)]).toEqual([422, field]);
+    expect([answer.status, ...fieldsOf(answer)]).toEqual([422, field]);
   });
 });
 
@@ -416,7 +394,7 @@ describe("POST /store/namespaces", () => {
     ["offset", { offset: -1 }],
   ])("names the field %s that is wrong", async (field, body) => {
     const answer = await namespaces(body);
-    expect([answer.status, ...fields(answer)]).toEqual([422, field]);
+    expect([answer.status, ...fieldsOf(answer)]).toEqual([422, field]);
   });
 });
 
@@ -425,7 +403,7 @@ describe("the time to live of items", () => {
     put({ namespace: ["t"], key: "k", value: {}, ttl });
 
   test("is that of the put, else the default; null is for ever", async () => {
-    app = testApp(db.database, noWorkers, {
+    app.serve({
       storeTtl: { default_minutes: 30, refresh_on_read: true },
     });
     for (const [ttl, minutes] of [
@@ -436,14 +414,14 @@ describe("the time to live of items", () => {
       expect((await withTtl(ttl)).status).toBe(204);
       expect(await minutesLeft("k")).toBe(minutes);
     }
-    app = testApp(db.database, noWorkers);
+    app.serve();
     await withTtl();
     expect(await minutesLeft("k")).toBeNull();
   });
 
   test("an item whose time is over is there for no request", async () => {
     await withTtl(5);
-    db.database.script("update store_items set expires_at = 1");
+    app.database.script("update store_items set expires_at = 1");
     expect((await get("namespace=t&key=k")).body).toBeNull();
     expect(await found({})).toEqual([]);
     expect(await found({ filter: { n: { $ne: 1 } } })).toEqual([]);
@@ -459,7 +437,7 @@ describe("the time to live of items", () => {
   ])(
     "reading with refresh_on_read %s and refresh_ttl %s leaves it %i minutes",
     async (refresh_on_read, refresh_ttl, minutes) => {
-      app = testApp(db.database, noWorkers, {
+      app.serve({
         storeTtl: { default_minutes: null, refresh_on_read },
       });
       const reads = [
@@ -471,7 +449,7 @@ describe("the time to live of items", () => {
       ];
       for (const read of reads) {
         await withTtl(10);
-        db.database.script(
+        app.database.script(
           "update store_items set expires_at = expires_at - 6 * 60000",
         );
         expect((await read()).status).toBe(200);
@@ -482,7 +460,7 @@ describe("the time to live of items", () => {
 });
 
 test("the OpenAPI document describes every endpoint of the store", async () => {
-  const { body } = await send(app, ["GET", "/openapi.json"]);
+  const { body } = await app.send(["GET", "/openapi.json"]);
   const { paths } = body as { paths: Record<string, object> };
   const routes = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),

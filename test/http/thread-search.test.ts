@@ -1,38 +1,13 @@
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "vitest";
-import type { App } from "../../src/http/deps.ts";
+import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { uuid7 } from "../../src/lib/uuid.ts";
-import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { send, testApp, type Answer } from "../support/http.ts";
-import { giveValues, noWorkers } from "../support/threads.ts";
+import { DataApp } from "../support/data-app.ts";
+import { fieldsOf } from "../support/http.ts";
+import { giveValues } from "../support/threads.ts";
 
-let db: TestDatabase;
-let app: App;
-beforeAll(async () => void (db = await openTestDatabase()));
-afterAll(() => db.close());
-beforeEach(() => {
-  db.database.script("delete from threads");
-  app = testApp(db.database, noWorkers);
-});
+const app = new DataApp("threads");
 
-const post = (path: string, body?: unknown) => send(app, ["POST", path], body);
-const get = (path: string) => send(app, ["GET", path]);
-const make = async (
-  body: object = {},
-): Promise<JsonObject & { thread_id: string }> =>
-  (await post("/threads", body)).body as JsonObject & { thread_id: string };
-
-const fields = (answer: Answer) =>
-  ((answer.body as JsonObject)["errors"] as { field: string }[]).map(
-    (error) => error.field,
-  );
+const { post, get, thread: make } = app;
 
 describe("POST /threads/prune", () => {
   test("deletes by default and counts what was there", async () => {
@@ -60,7 +35,7 @@ describe("POST /threads/prune", () => {
     ["strategy", { thread_ids: [], strategy: "all" }],
   ])("names the field %s of a wrong body", async (field, body) => {
     const answer = await post("/threads/prune", body);
-    expect([answer.status, fields(answer)]).toEqual([422, [field]]);
+    expect([answer.status, fieldsOf(answer)]).toEqual([422, [field]]);
   });
 });
 
@@ -90,7 +65,7 @@ describe("POST /threads/search and /threads/count", () => {
   test("find by everything that is asked for at once", async () => {
     const { thread_id } = await make({ metadata: { user: "ada" } });
     await make({ metadata: { user: "ada" } });
-    await giveValues(db.database, thread_id, { topic: "tea", list: [1, 2] });
+    await giveValues(app.database, thread_id, { topic: "tea", list: [1, 2] });
     const body = {
       metadata: { user: "ada" },
       values: { list: [2] },
@@ -104,7 +79,9 @@ describe("POST /threads/search and /threads/count", () => {
 
   test("answer rows with the selected keys and what was extracted", async () => {
     const { thread_id } = await make();
-    await giveValues(db.database, thread_id, { messages: [{ content: "hi" }] });
+    await giveValues(app.database, thread_id, {
+      messages: [{ content: "hi" }],
+    });
     const answer = await post("/threads/search", {
       select: ["thread_id", "context", "state_updated_at"],
       extract: {
@@ -155,7 +132,7 @@ describe("POST /threads/search and /threads/count", () => {
   ])("name the field %s of a wrong body", async (field, body) => {
     const answer = await post("/threads/search", body);
     expect(answer.status).toBe(422);
-    expect(new Set(fields(answer))).toEqual(new Set([field]));
+    expect(new Set(fieldsOf(answer))).toEqual(new Set([field]));
   });
 
   test("take a thousand rows, ten extracts and the largest offset", async () => {

@@ -1,48 +1,18 @@
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "vitest";
-import type { App } from "../../src/http/deps.ts";
+import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { uuid7 } from "../../src/lib/uuid.ts";
 import { badRequest, invalid, notFound } from "../../src/model/errors.ts";
-import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { send, testApp, type Answer } from "../support/http.ts";
+import { DataApp } from "../support/data-app.ts";
+import { fieldsOf, refusalOf } from "../support/http.ts";
 import {
   giveValues,
-  noWorkers,
   stagedUpdate,
   workersThatAnswer,
 } from "../support/threads.ts";
 
-let db: TestDatabase;
-let app: App;
-beforeAll(async () => void (db = await openTestDatabase()));
-afterAll(() => db.close());
-beforeEach(() => {
-  db.database.script("delete from threads");
-  app = testApp(db.database, noWorkers);
-});
+const app = new DataApp("threads");
 
-const post = (path: string, body?: unknown) => send(app, ["POST", path], body);
-const get = (path: string) => send(app, ["GET", path]);
-const make = async (
-  body: object = {},
-): Promise<JsonObject & { thread_id: string }> =>
-  (await post("/threads", body)).body as JsonObject & { thread_id: string };
-
-const refusal = (answer: Answer) => [
-  answer.status,
-  (answer.body as JsonObject)["detail"],
-];
-const fields = (answer: Answer) =>
-  ((answer.body as JsonObject)["errors"] as { field: string }[]).map(
-    (error) => error.field,
-  );
+const { post, get, thread: make } = app;
 
 describe("POST /threads", () => {
   test("without a body creates an empty thread", async () => {
@@ -76,7 +46,7 @@ describe("POST /threads", () => {
   test("with a taken id is 409, with do_nothing the thread that is there", async () => {
     const thread = await make({ metadata: { a: 1 } });
     const { thread_id } = thread;
-    expect(refusal(await post("/threads", { thread_id }))).toEqual([
+    expect(refusalOf(await post("/threads", { thread_id }))).toEqual([
       409,
       "Thread already exists",
     ]);
@@ -122,8 +92,8 @@ describe("POST /threads", () => {
   ])("names the field %s of a wrong body", async (field, body) => {
     const answer = await post("/threads", body);
     expect(answer.status).toBe(422);
-    expect(fields(answer)).toEqual([field]);
-    expect(refusal(answer)[1]).toMatch(
+    expect(fieldsOf(answer)).toEqual([field]);
+    expect(refusalOf(answer)[1]).toMatch(
       new RegExp(`^${field.replaceAll(/[.[\]]/g, "\\$&")}: `),
     );
   });
@@ -137,7 +107,7 @@ describe("POST /threads", () => {
 
   test("metadata that is nested too deep is 422", async () => {
     const deep = `${'{"a":'.repeat(505)}1${"}".repeat(505)}`;
-    expect(fields(await post("/threads", `{"metadata":${deep}}`))).toEqual([
+    expect(fieldsOf(await post("/threads", `{"metadata":${deep}}`))).toEqual([
       "metadata",
     ]);
     const abyss = `{"metadata":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
@@ -154,10 +124,7 @@ describe("POST /threads", () => {
 
   test("with supersteps answers the thread with its values", async () => {
     const thread_id = uuid7();
-    app = testApp(
-      db.database,
-      workersThatAnswer(() => stagedUpdate(thread_id)),
-    );
+    app.serve({ workers: workersThatAnswer(() => stagedUpdate(thread_id)) });
     const { status, body } = await post("/threads", {
       thread_id,
       metadata: { graph_id: "g" },
@@ -181,17 +148,14 @@ describe("POST /threads", () => {
     "with supersteps that fail is %i with the reason, and leaves no thread",
     async (status, error) => {
       const thread_id = uuid7();
-      app = testApp(
-        db.database,
-        workersThatAnswer(() => Promise.reject(error)),
-      );
+      app.serve({ workers: workersThatAnswer(() => Promise.reject(error)) });
       const supersteps = [{ updates: [{ as_node: "x" }] }];
       const answer = await post("/threads", {
         thread_id,
         metadata: { graph_id: "g" },
         supersteps,
       });
-      expect(refusal(answer)).toEqual([status, error.message]);
+      expect(refusalOf(answer)).toEqual([status, error.message]);
       expect((await get(`/threads/${thread_id}`)).status).toBe(404);
     },
   );
@@ -199,10 +163,9 @@ describe("POST /threads", () => {
   test("with supersteps and no graph is 400", async () => {
     const thread_id = uuid7();
     const supersteps = [{ updates: [{ as_node: "x" }] }];
-    expect(refusal(await post("/threads", { thread_id, supersteps }))).toEqual([
-      400,
-      `Thread ${thread_id} has no graph ID`,
-    ]);
+    expect(
+      refusalOf(await post("/threads", { thread_id, supersteps })),
+    ).toEqual([400, `Thread ${thread_id} has no graph ID`]);
   });
 });
 
@@ -234,7 +197,7 @@ describe("GET /threads/{thread_id}", () => {
 
   test("unknown is 404, no UUID is 422", async () => {
     const id = uuid7();
-    expect(refusal(await get(`/threads/${id}`))).toEqual([
+    expect(refusalOf(await get(`/threads/${id}`))).toEqual([
       404,
       `Thread with ID ${id} not found`,
     ]);
@@ -245,7 +208,7 @@ describe("GET /threads/{thread_id}", () => {
       "%00",
       "'--",
     ])
-      expect(fields(await get(`/threads/${bad}`))).toEqual(["thread_id"]);
+      expect(fieldsOf(await get(`/threads/${bad}`))).toEqual(["thread_id"]);
     expect(
       (await get("/threads/00000000-0000-0000-0000-000000000000")).status,
     ).toBe(404);
@@ -261,7 +224,7 @@ describe("GET /threads/{thread_id}", () => {
 describe("PATCH /threads/{thread_id}", () => {
   test("merges metadata and answers the thread", async () => {
     const { thread_id } = await make({ metadata: { a: 1, b: { c: 1 } } });
-    const patched = await send(app, ["PATCH", `/threads/${thread_id}`], {
+    const patched = await app.send(["PATCH", `/threads/${thread_id}`], {
       metadata: { b: { d: 2 } },
       ttl: 60,
     });
@@ -280,8 +243,7 @@ describe("PATCH /threads/{thread_id}", () => {
   ])("with Prefer: %s answers 204 without a body", async (prefer) => {
     const { thread_id } = await make();
     const route = ["PATCH", `/threads/${thread_id}`] as const;
-    const answer = await send(
-      app,
+    const answer = await app.send(
       route,
       { metadata: { a: 1 } },
       { Prefer: prefer },
@@ -295,18 +257,18 @@ describe("PATCH /threads/{thread_id}", () => {
       "xreturn=minimal",
       "return=minimalist",
     ])
-      expect((await send(app, route, {}, { Prefer: other })).status).toBe(200);
+      expect((await app.send(route, {}, { Prefer: other })).status).toBe(200);
   });
 
   test("unknown is 404, wrong is 422 and changes nothing", async () => {
-    const missing = await send(app, ["PATCH", `/threads/${uuid7()}`], {
+    const missing = await app.send(["PATCH", `/threads/${uuid7()}`], {
       metadata: {},
     });
-    expect(refusal(missing)).toEqual([404, "Thread not found"]);
+    expect(refusalOf(missing)).toEqual([404, "Thread not found"]);
     const { thread_id } = await make({ metadata: { a: 1 } });
     for (const body of [{ metadata: { a: 2 }, ttl: "x" }, { metadata: 1 }])
       expect(
-        (await send(app, ["PATCH", `/threads/${thread_id}`], body)).status,
+        (await app.send(["PATCH", `/threads/${thread_id}`], body)).status,
       ).toBe(422);
     expect((await get(`/threads/${thread_id}`)).body).toMatchObject({
       metadata: { a: 1 },
@@ -317,33 +279,33 @@ describe("PATCH /threads/{thread_id}", () => {
 test("PATCH /threads/{thread_id}/state merges metadata and answers 204", async () => {
   const { thread_id } = await make({ metadata: { a: 1 } });
   const route = ["PATCH", `/threads/${thread_id}/state`] as const;
-  expect(await send(app, route, { metadata: { b: 2 } })).toMatchObject({
+  expect(await app.send(route, { metadata: { b: 2 } })).toMatchObject({
     status: 204,
     body: "",
   });
   expect((await get(`/threads/${thread_id}`)).body).toMatchObject({
     metadata: { a: 1, b: 2 },
   });
-  expect((await send(app, route, { metadata: [] })).status).toBe(422);
+  expect((await app.send(route, { metadata: [] })).status).toBe(422);
   expect(
-    (await send(app, ["PATCH", `/threads/${uuid7()}/state`], {})).status,
+    (await app.send(["PATCH", `/threads/${uuid7()}/state`], {})).status,
   ).toBe(404);
 });
 
 test("DELETE /threads/{thread_id} answers 204, then 404", async () => {
   const { thread_id } = await make();
   const route = ["DELETE", `/threads/${thread_id}`] as const;
-  expect(await send(app, route)).toMatchObject({ status: 204, body: "" });
-  expect(refusal(await send(app, route))).toEqual([
+  expect(await app.send(route)).toMatchObject({ status: 204, body: "" });
+  expect(refusalOf(await app.send(route))).toEqual([
     404,
     `Thread with ID ${thread_id} not found`,
   ]);
-  expect((await send(app, ["DELETE", "/threads/x"])).status).toBe(422);
+  expect((await app.send(["DELETE", "/threads/x"])).status).toBe(422);
 });
 
 test("POST /threads/{thread_id}/copy answers the copy; 409 when there is nothing to copy", async () => {
   const { thread_id } = await make({ metadata: { a: 1 } });
-  await giveValues(db.database, thread_id, { x: 1 });
+  await giveValues(app.database, thread_id, { x: 1 });
   const { status, body } = await post(`/threads/${thread_id}/copy`);
   const copy = body as JsonObject;
   expect(status).toBe(200);
@@ -352,7 +314,7 @@ test("POST /threads/{thread_id}/copy answers the copy; 409 when there is nothing
     values: { x: 1 },
   });
   expect(copy["thread_id"]).not.toBe(thread_id);
-  expect(refusal(await post(`/threads/${uuid7()}/copy`))).toEqual([
+  expect(refusalOf(await post(`/threads/${uuid7()}/copy`))).toEqual([
     409,
     "Thread not found",
   ]);

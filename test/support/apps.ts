@@ -1,23 +1,20 @@
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pino } from "pino";
-import { OPEN_CORS } from "../../src/config/sections.ts";
-import { createApp } from "../../src/http/app.ts";
 import type { App, HttpSettings } from "../../src/http/deps.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { deferred } from "../../src/lib/deferred.ts";
-import { NO_STORE_TTL } from "../../src/model/store-item.ts";
 import type { GraphSpec } from "../../src/protocol/graph-frames.ts";
 import { memoryPipe } from "../../src/protocol/pipe.ts";
 import { registerGraphs } from "../../src/services/system-assistants.ts";
 import type { SqliteDatabase } from "../../src/storage/sqlite.ts";
-import { EventLog } from "../../src/stream/event-log.ts";
 import { serveWorker } from "../../src/worker/worker.ts";
 import { checkpointRequests } from "../../src/workers/checkpoint-requests.ts";
 import type { LaunchedWorker } from "../../src/workers/launch.ts";
 import { WorkerPool } from "../../src/workers/pool.ts";
 import { storeRequests } from "../../src/workers/store-requests.ts";
 import { openTestDatabase } from "./databases.ts";
+import { testApp } from "./http.ts";
 
 export interface TestApp {
   app: App;
@@ -70,21 +67,9 @@ export async function openTestApp({
   });
   await registerGraphs({ database }, graphs, defaults);
   if (graphs.length > 0) await workers.start();
-  const app = createApp({
-    database,
-    workers,
+  const app = testApp(database, workers, {
     log,
-    events: new EventLog({ database, log }),
-    maxAttempts: 3,
-    defaultTtl: null,
-    storeTtl: NO_STORE_TTL,
-    http: {
-      cors: OPEN_CORS,
-      configurableHeaders: null,
-      maxBodyBytes: 1_000_000,
-      langgraphVersion: "1.2.3",
-      ...http,
-    },
+    http: { langgraphVersion: "1.2.3", ...http },
   });
   const close = async () => {
     await workers.close();

@@ -1,20 +1,23 @@
 import { OPEN_CORS } from "../../src/config/sections.ts";
 import { createApp } from "../../src/http/app.ts";
-import type { App, AppDeps } from "../../src/http/deps.ts";
-import type { Json } from "../../src/lib/json.ts";
+import type { App, AppDeps, HttpSettings } from "../../src/http/deps.ts";
+import type { Json, JsonObject } from "../../src/lib/json.ts";
 import { createLogger } from "../../src/lib/logger.ts";
 import { NO_STORE_TTL } from "../../src/model/store-item.ts";
 import type { Database } from "../../src/storage/database.ts";
 import { EventLog } from "../../src/stream/event-log.ts";
 import type { Workers } from "../../src/workers/port.ts";
 
+export type TestSettings = Partial<Omit<AppDeps, "http">> & {
+  http?: Partial<HttpSettings>;
+};
+
 /** The whole API on a database; no socket, and nothing that runs runs. */
 export function testApp(
   database: Database,
   workers: Workers,
-  settings: Partial<AppDeps> = {},
+  { log = SILENT, http, ...settings }: TestSettings = {},
 ): App {
-  const log = createLogger({ level: "silent", json: true, color: false });
   return createApp({
     database,
     workers,
@@ -23,15 +26,18 @@ export function testApp(
     storeTtl: NO_STORE_TTL,
     events: new EventLog({ database, log }),
     maxAttempts: 3,
+    ...settings,
     http: {
       cors: OPEN_CORS,
       configurableHeaders: null,
       maxBodyBytes: 1_000_000,
       langgraphVersion: null,
+      ...http,
     },
-    ...settings,
   });
 }
+
+const SILENT = createLogger({ level: "silent", json: true, color: false });
 
 /** `body` is the JSON of the answer, or its text when it is no JSON. */
 export interface Answer {
@@ -62,3 +68,15 @@ export async function send(
     body: isJson === true ? (JSON.parse(text) as Json) : text,
   };
 }
+
+/** Status and message of an error. */
+export const refusalOf = ({ status, body }: Answer): [number, unknown] => [
+  status,
+  (body as JsonObject)["detail"],
+];
+
+/** The fields that a 422 names. */
+export const fieldsOf = ({ body }: Answer): string[] =>
+  ((body as JsonObject)["errors"] as { field: string }[]).map(
+    ({ field }) => field,
+  );
