@@ -1,9 +1,14 @@
 import type { RunError } from "../model/run.ts";
 import { errorName } from "./error-name.ts";
-import { wireText } from "./wire-json.ts";
+import { cleanText, wireText } from "./wire-json.ts";
 
-/** What user code threw, as clients are told. Anything can be thrown. */
+/** What user code threw, as clients are told. Anything can be thrown, and any text be in it. */
 export function runError(thrown: unknown): RunError {
+  const { error, message } = described(thrown);
+  return { error: cleanText(error), message: cleanText(message) };
+}
+
+function described(thrown: unknown): RunError {
   if (thrown instanceof Error)
     return { error: errorName(thrown), message: String(thrown.message) };
   if (typeof thrown === "object" && thrown !== null && "message" in thrown) {

@@ -171,7 +171,7 @@ function setOwn(target: object, key: string, value: Json): void {
 const UNSAFE = /[\0\ud800-\udfff]/;
 
 /** NUL breaks databases, a lone surrogate breaks the JSON parsers of other languages. */
-function cleanText(text: string): string {
+export function cleanText(text: string): string {
   return UNSAFE.test(text) ? wellFormed(text.replaceAll("\0", "\ufffd")) : text;
 }
 

@@ -88,6 +88,24 @@ test("an error frame is the last word on what went wrong", async () => {
     ]);
 });
 
+test("what no other language reads is left out of an error, live and afterwards", async () => {
+  const { threads, runs } = server.client;
+  const { thread_id } = await threads.create();
+  const frames = await collect(
+    runs.stream(thread_id, "throws", { input: { kind: "binary" } }),
+  );
+  const told = frames.find(({ event }) => event === "error")?.data;
+  expect(told).toEqual({
+    error: "CustomError",
+    message: "half \ufffd and \ufffd",
+  });
+  expect((await threads.get(thread_id)).error).toEqual(told);
+  const [run] = await runs.list(thread_id);
+  expect(await runs.join(thread_id, run?.run_id ?? "")).toEqual({
+    __error__: told,
+  });
+});
+
 test("join of a failed run does not throw, and its status tells", async () => {
   const { threads, runs } = server.client;
   const { thread_id } = await threads.create();
