@@ -136,3 +136,18 @@ test("a checkpoint older than the newest leaves the question to the server", () 
   latest.add(put(record("4"), value("1")));
   expect(latest.answer(newest)).toBeNull();
 });
+
+test("what is stored before the checkpoint that it belongs to is found with it", () => {
+  const latest = new LatestCheckpoint("t", { checkpoints: [], values: [] });
+  latest.add(put(record("1"), value("1")));
+  latest.add(writes("2", "one"));
+  latest.add(writes("2", "one", "two"));
+  latest.add(put(record("2"), value("1")));
+  const tasks = (id: string) =>
+    latest
+      .answer({ ...newest, checkpoint_id: id })
+      ?.checkpoints[0]?.writes.map(({ task_id }) => task_id);
+  expect(tasks("2")).toEqual(["one", "two"]);
+  latest.add(put(record("3"), value("1")));
+  expect(tasks("3")).toEqual([]);
+});

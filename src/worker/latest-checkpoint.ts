@@ -25,6 +25,8 @@ interface Latest {
 export class LatestCheckpoint {
   readonly #threadId: string;
   readonly #latest = new Map<string, Latest>();
+  /** By namespace: with durability `exit` LangGraph stores what its tasks have left before the checkpoint that it belongs to. */
+  readonly #early = new Map<string, CheckpointWrite & { kind: "writes" }>();
   /** The server has said that the root has no checkpoint yet. */
   #isNew = false;
 
@@ -66,15 +68,31 @@ export class LatestCheckpoint {
   /** What LangGraph stores, in its order. */
   add(write: CheckpointWrite): void {
     if (write.kind === "put") return this.#put(write);
+    if (write.thread_id !== this.#threadId) return;
     const latest = this.#latest.get(write.checkpoint_ns);
-    if (write.thread_id !== this.#threadId || latest === undefined) return;
-    if (latest.record.checkpoint_id === write.checkpoint_id)
+    if (latest?.record.checkpoint_id === write.checkpoint_id)
       latest.writes = mergedWrites(latest.writes, write.writes);
+    else this.#keepEarly(write);
+  }
+
+  #keepEarly(write: CheckpointWrite & { kind: "writes" }): void {
+    const early = this.#earlyWrites(write);
+    const writes = mergedWrites(early, write.writes);
+    this.#early.set(write.checkpoint_ns, { ...write, writes });
+  }
+
+  #earlyWrites(of: {
+    checkpoint_ns: string;
+    checkpoint_id: string;
+  }): readonly PendingWriteRecord[] {
+    const early = this.#early.get(of.checkpoint_ns);
+    return early?.checkpoint_id === of.checkpoint_id ? early.writes : [];
   }
 
   /** The server's word, again, for everything. */
   forget(): void {
     this.#latest.clear();
+    this.#early.clear();
     this.#isNew = false;
   }
 
@@ -93,7 +111,7 @@ export class LatestCheckpoint {
     const candidates = [...(before?.values ?? []), ...values];
     this.#latest.set(checkpoint_ns, {
       record,
-      writes: [],
+      writes: this.#earlyWrites(record),
       values: candidates.filter(({ hash }) => wanted.has(hash)),
     });
   }

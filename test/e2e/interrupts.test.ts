@@ -33,6 +33,23 @@ test("an interrupt ends its run with success, and its thread waits", async () =>
   expect((await runs.list(thread_id))[0]?.status).toBe("success");
 });
 
+test.each(["exit", "async", "sync"] as const)(
+  "with durability %s the thread shows the questions that its run has left",
+  async (durability) => {
+    const { threads, runs } = server.client;
+    const { thread_id } = await threads.create();
+    for (const graph of ["parallel-approvals", "trip"]) {
+      const input = { amounts: [20, 300], wish: "a weekend in Porto" };
+      const result = await runs.wait(thread_id, graph, { input, durability });
+      const thread = await threads.get(thread_id);
+      expect(thread.status).toBe("interrupted");
+      const asked = Object.values(thread.interrupts).flat();
+      expect(asked).toHaveLength(graph === "trip" ? 1 : 2);
+      expect(result).toMatchObject({ __interrupt__: asked });
+    }
+  },
+);
+
 test("resume answers the question, and the thread is idle again", async () => {
   const { thread_id } = await ask("approval", { to: "Ada" });
   const { threads, runs } = server.client;
