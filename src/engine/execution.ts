@@ -1,29 +1,12 @@
-import { deferred } from "../lib/deferred.ts";
-import { isObject } from "../lib/json.ts";
 import { backoffMs } from "../lib/backoff.ts";
-import type { Logger } from "../lib/logger.ts";
-import { retry } from "../lib/retry.ts";
+import { deferred } from "../lib/deferred.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
-import { CHANNELS } from "../storage/channels.ts";
-import type { Database, Queryable } from "../storage/database.ts";
-import {
-  readCheckpoints,
-  type CheckpointPage,
-} from "../storage/checkpoint-reads.ts";
-import { insertSegment, type Segment } from "../storage/event-segments.ts";
-import { MissingValuesError } from "../storage/checkpoints.ts";
-import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
-import type { EventLog } from "../stream/event-log.ts";
-import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
+import type { ClaimedRun } from "../storage/run-queue.ts";
 import type { AttemptOutcome } from "../workers/attempt.ts";
-import { storeRunWrites } from "../workers/checkpoint-requests.ts";
 import type { WorkerPool } from "../workers/pool.ts";
-import {
-  closingEvents,
-  recordEnd,
-  ROLLED_BACK,
-  type RunEnd,
-} from "./finish-run.ts";
+import { ROLLED_BACK, type RunEnd } from "./finish-run.ts";
+import { newestCheckpoint, snapshotOf } from "./run-checkpoints.ts";
+import { RunRecord, type RecordDeps } from "./run-record.ts";
 import type { EngineSettings } from "./settings.ts";
 import type { Suspects } from "./suspects.ts";
 
@@ -35,17 +18,11 @@ import type { Suspects } from "./suspects.ts";
  *                  └ lease lost ──► dropped: nothing of it is stored
  */
 
-export interface ExecutionDeps {
-  database: Database;
-  events: EventLog;
+export interface ExecutionDeps extends RecordDeps {
   workers: WorkerPool;
-  log: Logger;
   settings: EngineSettings;
   suspects: Suspects;
 }
-
-/** A head with more values than this is read when the graph asks for it. */
-const MAX_HEAD_BYTES = 8 * 1024 * 1024;
 
 type StopReason = "cancelled" | "timed out" | "server stops";
 
@@ -62,9 +39,8 @@ export class Execution {
   #retryDelayMs = 0;
   /** Of workers, by this run's doing, since it was claimed. */
   #deaths = 0;
-  /** Of the attempt's checkpoints, those that are stored with its end. */
-  #writes: readonly CheckpointWrite[] = [];
   readonly #giveUp = new AbortController();
+  readonly #record: RunRecord;
   #timers: NodeJS.Timeout[] = [];
   readonly #settled = deferred<void>();
   /** Resolves when the run is recorded, handed back or dropped. Never rejects. */
@@ -73,6 +49,7 @@ export class Execution {
   constructor(deps: ExecutionDeps, run: ClaimedRun) {
     this.#deps = deps;
     this.run = run;
+    this.#record = new RunRecord(deps, run, this.#giveUp.signal);
   }
 
   async perform(firstSeq: number): Promise<void> {
@@ -84,10 +61,14 @@ export class Execution {
     ]);
     try {
       const end = await this.#attempt();
-      if (end === "handed back") await this.#handBack();
+      if (end === "handed back")
+        await this.#record.handBack({
+          deaths: this.#deaths,
+          delayMs: this.#retryDelayMs,
+        });
       else {
         this.#deps.suspects.clear(run_id);
-        if (end !== "lost") await this.#record(end);
+        if (end !== "lost") await this.#record.end(end);
       }
     } catch (cause) {
       log.error(
@@ -130,7 +111,7 @@ export class Execution {
     // Who has been near that many deaths is not to be near anybody else's run.
     const deaths = run.deaths + suspects.casesOf(run.run_id);
     const alone = deaths >= Math.max(1, run.max_attempts - 1);
-    const head = await this.#head();
+    const head = await newestCheckpoint(this.#deps.database, run);
     const executing = workers.execute(
       {
         ...run,
@@ -143,23 +124,8 @@ export class Execution {
     if (executing === null) return "handed back";
     this.#later(settings.runTimeoutMs, () => this.stop("timed out"));
     const outcome = await executing;
-    if ("writes" in outcome) this.#writes = outcome.writes ?? [];
+    if ("writes" in outcome) this.#record.writes = outcome.writes ?? [];
     return this.#endOf(outcome);
-  }
-
-  /** Null when the run starts elsewhere, or when it is too much to send before it is asked for. */
-  async #head(): Promise<CheckpointPage | null> {
-    const { thread_id, kwargs } = this.run;
-    const { configurable } = kwargs.config;
-    if (isObject(configurable) && configurable["checkpoint_id"] !== undefined)
-      return null;
-    const query = { thread_id, checkpoint_ns: "", limit: 1 };
-    const page = await readCheckpoints(this.#deps.database, query).catch(
-      () => null, // the graph will ask, and be told why not
-    );
-    if (page === null) return null;
-    const bytes = page.values.reduce((sum, { data }) => sum + data.length, 0);
-    return bytes > MAX_HEAD_BYTES ? null : page;
   }
 
   async #endOf(
@@ -232,122 +198,11 @@ export class Execution {
     };
   }
 
-  /** How the checkpoints say the thread stands; null when no worker can tell. */
-  async #snapshot(): Promise<ThreadSnapshot | null> {
-    const { graph_id, thread_id, kwargs } = this.run;
-    const { configurable } = kwargs.config;
-    try {
-      return await this.#deps.workers.ask("state.snapshot", {
-        target: {
-          graph_id,
-          thread_id,
-          configurable: { ...(configurable as object) },
-          context: kwargs.context,
-        },
-      });
-    } catch (cause) {
-      this.#deps.log.warn(
-        { err: cause, thread_id },
-        "the state of a thread could not be read",
-      );
-      return null;
-    }
-  }
-
-  async #record(end: RunEnd): Promise<void> {
-    const { database, events, log } = this.#deps;
-    const { run_id, thread_id } = this.run;
-    const closing = closingEvents(run_id, end);
-    const segment = this.#leaner(await events.take(this.run, closing), end);
-    const recorded = await this.#persistently(() =>
-      database
-        .transaction((tx) =>
-          recordEnd(tx, { run: this.run, end, segment, writes: this.#writes }),
-        )
-        .catch(missingValues),
-    );
-    if (recorded === "lost") return;
-    if (recorded === "incomplete") return this.#repeat(segment, closing.length);
-    events.close(
-      this.run,
-      recorded.isGone ? closingEvents(run_id, ROLLED_BACK) : closing,
-    );
-    database.notify(CHANNELS.finished, run_id);
-    if (recorded.hasNext) database.notify(CHANNELS.runs, thread_id);
-    const status = recorded.isGone ? "rolled back" : end.status;
-    log.debug({ run_id, thread_id, status }, "run ended");
-  }
-
-  /** A run that was not streamed leaves a long state to its thread alone. */
-  #leaner(segment: Segment | null, { snapshot }: RunEnd): Segment | null {
-    const { run_id, keeps_events } = this.run;
-    if (segment === null || keeps_events || snapshot === null) return segment;
-    const { results } = this.#deps.events;
-    const lean = results.lean(run_id, segment.events, snapshot.values);
-    const left = segment.events.length - lean.length;
-    return { ...segment, first_seq: segment.first_seq + left, events: lean };
-  }
-
-  /** Something that its last checkpoints build on was deleted under it: it goes on from what is stored, and keeps what it has streamed. */
-  async #repeat(segment: Segment | null, closing: number): Promise<void> {
-    this.#writes = [];
-    const events = segment?.events.slice(0, -closing) ?? [];
-    await this.#handBack(segment && { ...segment, events });
-  }
-
-  /** Back to the queue, with what it has streamed and stored so far. */
-  async #handBack(streamed?: Segment | null): Promise<void> {
-    const { database, events } = this.#deps;
-    const { run_id } = this.run;
-    events.keep(run_id); // the next attempt goes on from what readers have seen
-    const segment =
-      streamed === undefined ? await events.take(this.run, []) : streamed;
-    await this.#persistently(() =>
-      database.transaction(async (tx) => {
-        if (segment !== null && segment.events.length > 0)
-          await insertSegment(tx, segment);
-        await this.#storeWrites(tx);
-        await handBackRun(tx, this.run, {
-          deaths: this.#deaths,
-          delayMs: this.#retryDelayMs,
-        });
-      }),
-    );
-    database.notify(CHANNELS.runs, this.run.thread_id);
-  }
-
-  /** Those that miss what they build on are not missed themselves: the next attempt makes them again. */
-  async #storeWrites(tx: Queryable): Promise<void> {
-    if (this.#writes.length === 0) return;
-    try {
-      await storeRunWrites(tx, this.run, this.#writes);
-    } catch (cause) {
-      if (cause instanceof MissingValuesError) this.#writes = [];
-      throw cause; // all of the transaction is tried again
-    }
-  }
-
-  /** A full disk or a database that restarts must not strand a run: nobody else may touch it while we hold it. */
-  #persistently<T>(fn: () => Promise<T>): Promise<T> {
-    const { log } = this.#deps;
-    return retry(fn, {
-      firstMs: 200,
-      maxMs: 5000,
-      signal: this.#giveUp.signal,
-      onFailure: (cause) =>
-        log.error(
-          { err: cause, run_id: this.run.run_id },
-          "a run could not be recorded; trying again",
-        ),
-    });
+  #snapshot(): Promise<ThreadSnapshot | null> {
+    return snapshotOf(this.#deps, this.run);
   }
 
   #later(milliseconds: number, fn: () => void): void {
     this.#timers.push(setTimeout(fn, milliseconds));
   }
-}
-
-function missingValues(cause: unknown): "incomplete" {
-  if (cause instanceof MissingValuesError) return "incomplete";
-  throw cause;
 }
