@@ -40,35 +40,23 @@ export async function* follow(
   const { thread_id, run_id, signal } = params;
   let cursor = params.after;
   let readAgainAt = -1;
+  const past = () => history(deps.events, { thread_id, run_id, after: cursor });
   const isLast = ({ event }: RunEvent) => event === "end" && run_id !== null;
   while (!signal.aborted) {
-    for await (const event of history(deps.events, {
-      thread_id,
-      run_id,
-      after: cursor,
-    })) {
+    for await (const event of past()) {
       cursor = event.seq;
       yield event;
       if (isLast(event) || signal.aborted) return;
     }
     using live = new LiveQueue(deps, params);
-    for await (const event of history(deps.events, {
-      thread_id,
-      run_id,
-      after: cursor,
-    })) {
+    for await (const event of past()) {
       cursor = event.seq;
       yield event;
       if (isLast(event) || signal.aborted) return;
     }
     if (await params.hasEnded()) {
       // The end may have been written between the re-read and the question.
-      for await (const event of history(deps.events, {
-        thread_id,
-        run_id,
-        after: cursor,
-      }))
-        yield event;
+      for await (const event of past()) yield event;
       return;
     }
     for await (const event of live) {

@@ -89,6 +89,8 @@ interface Outlets {
   port: RunCheckpointPort;
 }
 
+const NOTHING_LEFT: Omit<RunReport, "outcome"> = { events: [], writes: [] };
+
 /** Rejects only when the server could not do its part: such an attempt says nothing about the graph. */
 async function execute(deps: RunDeps, attempt: Attempt): Promise<RunReport> {
   const pace = paceOf(attempt.run);
@@ -97,16 +99,12 @@ async function execute(deps: RunDeps, attempt: Attempt): Promise<RunReport> {
   const port = checkpointPort(deps, attempt, { sender, pace });
   const outlets = { sender, port };
   const outcome = await outcomeOf(deps, attempt, outlets);
-  if (outcome.status === "lost") return { outcome, events: [], writes: [] };
+  if (outcome.status === "lost") return { outcome, ...NOTHING_LEFT };
   try {
     return { outcome, ...(await restOf(outcome, outlets)) };
   } catch (cause) {
-    const failure = { cause, graph: null };
-    return {
-      outcome: await failed(deps, attempt, failure),
-      events: [],
-      writes: [],
-    };
+    const failure = await failed(deps, attempt, { cause, graph: null });
+    return { outcome: failure, ...NOTHING_LEFT };
   }
 }
 
@@ -146,7 +144,7 @@ async function restOf(
   if (!isWhole) {
     await sender.drain();
     await port.flushed();
-    return { events: [], writes: [] };
+    return NOTHING_LEFT;
   }
   return { events: sender.rest(), writes: await port.rest() };
 }

@@ -1,15 +1,12 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { Fence } from "../model/run.ts";
 import type { Logger } from "../lib/logger.ts";
-import { AppError, unavailable, type ErrorCode } from "../model/errors.ts";
+import { unavailable } from "../model/errors.ts";
 import type { ServerRequests, WorkerRequests } from "../protocol/frames.ts";
-import {
-  PeerClosedError,
-  PeerError,
-  type RequestServer,
-} from "../protocol/peer.ts";
+import { PeerClosedError, type RequestServer } from "../protocol/peer.ts";
 import type { ProducedEvent } from "../model/run-event.ts";
 import type { RunExecution } from "../protocol/run-frames.ts";
+import { asAppError } from "./answer-errors.ts";
 import { attemptOutcome, type AttemptOutcome } from "./attempt.ts";
 import type { LaunchWorker } from "./launch.ts";
 import { Liveness, unlessBlocked, WorkerBlockedError } from "./liveness.ts";
@@ -351,31 +348,3 @@ const leastBusy = (workers: WorkerHandle[]): WorkerHandle | null =>
       best === null || load(worker) < load(best) ? worker : best,
     null,
   );
-
-/** Codes that a worker may answer a client with. */
-const CLIENT_CODES: ReadonlySet<string> = new Set<ErrorCode>([
-  "bad_request",
-  "not_found",
-  "conflict",
-  "invalid",
-  "too_large",
-  "not_implemented",
-  "unavailable",
-  "storage_full",
-]);
-
-function asAppError(cause: unknown): unknown {
-  if (cause instanceof PeerError) {
-    const { code, message, name } = cause.remote;
-    if (code !== undefined && CLIENT_CODES.has(code))
-      return new AppError(code as ErrorCode, message, { cause });
-    return new Error(`a worker failed with ${name}: ${message}`, {
-      cause: new Error(cause.remote.stack),
-    });
-  }
-  if (cause instanceof PeerClosedError)
-    return unavailable("the worker died while it answered; try again", {
-      cause,
-    });
-  return cause;
-}

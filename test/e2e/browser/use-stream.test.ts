@@ -7,6 +7,7 @@ import {
   openChromium,
   type Browser,
 } from "../../support/chromium.ts";
+import { leaveOut } from "../../support/leave-out.ts";
 import { useServer } from "../../support/server.ts";
 import { waitFor } from "../../support/wait.ts";
 
@@ -16,17 +17,12 @@ const WORDS = Array.from({ length: 80 }, (_, n) => `word${n}`).join(" ");
 const REPLY = /^You said "(.*)". That was message (\d+) from you/;
 
 const chromium = findChromium();
-if (chromium === null) leaveOut("no Chromium is installed");
-else driveBoth(chromium);
-
-/** Seen as skipped, with the reason; in CI, which sets the variable, nothing is left out. */
-function leaveOut(reason: string): void {
-  const isRequired = process.env["SPOOL_REQUIRE_BROWSER"] === "1";
-  if (!isRequired) process.stderr.write(`skipped: useStream: ${reason}\n`);
-  test.skipIf(!isRequired)(`useStream in a browser: ${reason}`, () => {
-    throw new Error(reason);
+if (chromium === null)
+  leaveOut("useStream in a browser", {
+    reason: "no Chromium is installed",
+    unless: "SPOOL_REQUIRE_BROWSER",
   });
-}
+else driveBoth(chromium);
 
 function driveBoth(executable: string): void {
   describe.each([

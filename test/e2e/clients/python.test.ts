@@ -12,6 +12,7 @@ import {
   type Pytest,
   type PythonResults,
 } from "../../support/pytest.ts";
+import { leaveOut } from "../../support/leave-out.ts";
 import { useServer } from "../../support/server.ts";
 
 /** The tests themselves are in ./python, and run once, for both clients; here each is told as one of ours. */
@@ -21,17 +22,12 @@ const python = await pythonEnvironment(join(folder, "requirements.txt"));
 /** Making sure that it ends; a single test that hangs is ended by pytest.ini. */
 const RUN_MS = 900_000;
 
-if ("missing" in python) leaveOut(python.missing);
-else await drive({ program: python.program, folder });
-
-/** Seen as skipped, with the reason; in CI, which sets the variable, nothing is left out. */
-function leaveOut(reason: string): void {
-  const isRequired = process.env["SPOOL_REQUIRE_PYTHON"] === "1";
-  if (!isRequired) process.stderr.write(`skipped: the Python SDK: ${reason}\n`);
-  test.skipIf(!isRequired)(`the Python SDK: ${reason}`, () => {
-    throw new Error(reason);
+if ("missing" in python)
+  leaveOut("the Python SDK", {
+    reason: python.missing,
+    unless: "SPOOL_REQUIRE_PYTHON",
   });
-}
+else await drive({ program: python.program, folder });
 
 async function drive(pytest: Pytest): Promise<void> {
   const tests = await listTests(pytest);
