@@ -83,9 +83,7 @@ test("what a later version brings says so, and is neither missing nor broken", a
   const later: [method: string, path: string][] = [
     ["POST", "/runs/crons"],
     ["POST", "/runs/crons/search"],
-    ["GET", `/threads/${NOBODY}/stream`],
     ["POST", `/threads/${NOBODY}/commands`],
-    ["POST", "/runs/batch"],
     ["POST", "/mcp"],
     ["GET", "/metrics"],
   ];
