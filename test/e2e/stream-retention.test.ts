@@ -215,4 +215,4 @@ test("events that are large are bounded by their bytes, and all are told to who 
   expect(kept).toEqual(upTo.slice(-kept.length));
   expect(kept.length).toBeGreaterThanOrEqual(4);
   expect(kept.length).toBeLessThan(20);
-});
+}, 90_000);
