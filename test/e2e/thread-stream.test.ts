@@ -242,5 +242,7 @@ test("the modes may have either name, and an unknown one beside a known one is i
     "event: metadata",
     "event: end",
   ]);
-  expect(server.output()).toMatch(/unknown stream modes are ignored.*visions/);
+  await waitFor("the log has told of it", () =>
+    /unknown stream modes are ignored.*visions/.test(server.output()),
+  );
 });
