@@ -175,7 +175,9 @@ test.each(["uncaught", "unhandled rejection"])(
     const { status } = await runs.get(thread_id, run.run_id);
     expect(["error", "success"]).toContain(status);
     expect(await other.text).toContain('"status":"success"');
-    expect(server.output()).toContain("CustomError");
+    await waitFor("the log has told of it", () =>
+      server.output().includes("CustomError"),
+    );
   },
 );
 
