@@ -101,13 +101,13 @@ export async function lastEventSeq(
 ): Promise<number> {
   const row = await first<{ last_seq: number }>(
     db,
-    sql`select ${lastSeqOf(sql`${threadId}`)} as last_seq`,
+    sql`select ${lastEventSeqOf(sql`${threadId}`)} as last_seq`,
   );
   return row?.last_seq ?? 0;
 }
 
 /** An expression for the above, null for a thread that is not there. */
-export const lastSeqOf = (threadId: Sql): Sql => sql`(
+export const lastEventSeqOf = (threadId: Sql): Sql => sql`(
   select max(last_seq) from (
     select event_seq as last_seq from threads where threads.thread_id = ${threadId}
     union all

@@ -7,7 +7,7 @@ import type {
   RunStatus,
 } from "../model/run.ts";
 import { first, type Queryable } from "./database.ts";
-import { lastSeqOf } from "./event-segments.ts";
+import { lastEventSeqOf } from "./event-segments.ts";
 import { json, raw, sql, type Sql } from "./sql.ts";
 
 /*
@@ -70,7 +70,7 @@ export async function claimRuns(
         ${skipLocked})
       -- A zombie that was reaped has no row any more, and must not own a run.
       and exists (select 1 from instances where instance_id = ${params.owner})
-    returning ${CLAIMED}, ${lastSeqOf(raw("runs.thread_id"))} as last_event_seq`);
+    returning ${CLAIMED}, ${lastEventSeqOf(raw("runs.thread_id"))} as last_event_seq`);
 }
 
 /** Whether there is anything to claim now. */
