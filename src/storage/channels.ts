@@ -10,4 +10,6 @@ export const CHANNELS = {
   finished: "finished",
   /** A thread id: it is gone. */
   deleted: "deleted",
+  /** The name of a duty: whoever had it has given it up. */
+  duties: "duties",
 } as const;

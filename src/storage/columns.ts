@@ -16,6 +16,8 @@ const JSON_COLUMNS = [
   "channels",
   "value",
   "rest_graph",
+  "headers",
+  "payload",
 ];
 
 const TIMESTAMP_COLUMNS = [
@@ -27,6 +29,9 @@ const TIMESTAMP_COLUMNS = [
   "started_at",
   "finished_at",
   "lease_until",
+  "end_time",
+  "next_run_date",
+  "scheduled_at",
 ];
 
 const BOOLEAN_COLUMNS = [
@@ -34,6 +39,7 @@ const BOOLEAN_COLUMNS = [
   "input_applied",
   "keeps_events",
   "values_paged",
+  "enabled",
 ];
 
 type Decode = (value: unknown) => unknown;

@@ -1,0 +1,14 @@
+import type { Database } from "../../src/storage/database.ts";
+
+/** The same database as an instance sees it that has others beside it. */
+export const shared = (database: Database): Database => ({
+  isExclusive: false,
+  dialect: database.dialect,
+  query: (statement) => database.query(statement),
+  transaction: (fn) => database.transaction(fn),
+  durable: () => database.durable(),
+  listen: (channel, fn, onGap) => database.listen(channel, fn, onGap),
+  notify: (channel, payload) => database.notify(channel, payload),
+  close: () => database.close(),
+  [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+});
