@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../lib/package-version.ts";
-import { addServerOptions } from "./server-options.ts";
+import type { ImportFlags } from "./commands/import.ts";
+import { addPlaceOptions, addServerOptions } from "./server-options.ts";
 import type { Flags } from "../config/config.ts";
 
 /*
@@ -38,6 +39,32 @@ addServerOptions(
 ).action(async (flags: Flags) => {
   const { start } = await import("./commands/start.ts");
   await start(flags);
+});
+
+addPlaceOptions(
+  program
+    .command("export")
+    .description(
+      "write all data to a file of JSON lines, gzipped if its name ends in .gz; a server may be running",
+    )
+    .argument("<file>"),
+).action(async (file: string, flags: Partial<Flags>) => {
+  const { exportData } = await import("./commands/export.ts");
+  await exportData(file, flags);
+});
+
+addPlaceOptions(
+  program
+    .command("import")
+    .description("bring in what spool export wrote; repeat it to continue")
+    .argument("<file>")
+    .option(
+      "--on-conflict <what>",
+      "what is there already, but not alike: refuse, keep it, or replace it (default: refuse)",
+    ),
+).action(async (file: string, flags: ImportFlags) => {
+  const { importData } = await import("./commands/import.ts");
+  await importData(file, flags);
 });
 
 try {

@@ -2,14 +2,9 @@ import type { Command } from "commander";
 
 /** What `dev` and `start` have in common. Values stay text: config/ judges them, whatever they came from. */
 export function addServerOptions(command: Command): Command {
-  return command
+  return addPlaceOptions(command)
     .option("-p, --port <number>", "port (default: 2024, or $PORT)")
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
-    .option("-c, --config <path>", "langgraph.json, or its folder (default: .)")
-    .option(
-      "--data-dir <path>",
-      "folder for the data (default: .spool beside langgraph.json)",
-    )
     .option(
       "--workers <number>",
       "worker processes (default: 1 in dev; cores minus one in start)",
@@ -27,6 +22,16 @@ export function addServerOptions(command: Command): Command {
       "full: acknowledged writes survive power loss; relaxed: kill -9 only (default: full)",
     )
     .option("--no-browser", "do not open the API docs in the browser (dev)")
-    .option("--no-reload", "do not reload when files change (dev)")
+    .option("--no-reload", "do not reload when files change (dev)");
+}
+
+/** Where the project and its data are. */
+export function addPlaceOptions(command: Command): Command {
+  return command
+    .option("-c, --config <path>", "langgraph.json, or its folder (default: .)")
+    .option(
+      "--data-dir <path>",
+      "folder for the data (default: .spool beside langgraph.json)",
+    )
     .allowExcessArguments(false);
 }

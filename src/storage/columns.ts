@@ -42,6 +42,15 @@ const BOOLEAN_COLUMNS = [
   "enabled",
 ];
 
+/** What a column holds whatever the engine; null: text, a number or bytes. */
+export function columnKind(
+  name: string,
+): "json" | "timestamp" | "boolean" | null {
+  if (JSON_COLUMNS.includes(name)) return "json";
+  if (TIMESTAMP_COLUMNS.includes(name)) return "timestamp";
+  return BOOLEAN_COLUMNS.includes(name) ? "boolean" : null;
+}
+
 type Decode = (value: unknown) => unknown;
 
 const DECODERS: ReadonlyMap<string, Decode> = new Map([

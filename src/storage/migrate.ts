@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { first } from "./database.ts";
+import { first, type Queryable } from "./database.ts";
 import { raw } from "./sql.ts";
 import type { SqliteDatabase } from "./sqlite.ts";
 
@@ -16,14 +16,8 @@ export async function migrate(database: SqliteDatabase): Promise<void> {
   database.script(
     "create table if not exists migrations (number integer primary key, name text not null) strict",
   );
-  const row = await first<{ number: number | null }>(
-    database,
-    raw("select max(number) as number from migrations"),
-  );
-  const applied = row?.number ?? 0;
-  const files = readdirSync(DIRECTORY)
-    .filter((name) => name.endsWith(".sql"))
-    .sort();
+  const applied = await schemaNumber(database);
+  const files = migrationFiles();
   const newest = files.length;
   if (applied > newest)
     throw new Error(
@@ -39,4 +33,21 @@ export async function migrate(database: SqliteDatabase): Promise<void> {
        commit;`,
     );
   });
+}
+
+const migrationFiles = (): string[] =>
+  readdirSync(DIRECTORY)
+    .filter((name) => name.endsWith(".sql"))
+    .sort();
+
+/** What `migrate` brings a database to. */
+export const newestSchema = (): number => migrationFiles().length;
+
+/** Of the newest migration that the database has had; 0 for none. */
+export async function schemaNumber(db: Queryable): Promise<number> {
+  const row = await first<{ number: number | null }>(
+    db,
+    raw("select max(number) as number from migrations"),
+  );
+  return row?.number ?? 0;
 }

@@ -206,6 +206,26 @@ export class SqliteDatabase implements Database {
   }
 }
 
+/** Reads that all see the database as it was at the first of them. */
+export interface Snapshot extends Queryable, Disposable {}
+
+/**
+ * The file as it is now, beside whoever has it open: another process may go on
+ * writing. As long as this is open, the log of that process can't be
+ * folded into the file, and grows.
+ */
+export function openSqliteSnapshot(path: string): Snapshot {
+  const connection = new Connection(
+    defaultSqliteDriver().open(path, { readOnly: true }),
+  );
+  connection.exec("begin");
+  return {
+    dialect: connection.dialect,
+    query: (statement) => connection.query(statement),
+    [Symbol.dispose]: () => connection.close(),
+  };
+}
+
 class Connection implements Queryable {
   readonly dialect = SQLITE;
   readonly #connection: SqliteConnection;
