@@ -112,8 +112,7 @@ async function storeBatch(
 ): Promise<Stored> {
   const { onConflict, yielding } = params;
   let { unit } = params;
-  const taken =
-    onConflict === "refuse" ? yielding : await takenBy(tx, rows, unit);
+  const taken = onConflict === "refuse" ? yielding : await takenBy(tx, rows);
   const tables: Stored["tables"] = {};
   const wanted: PlacedRow[] = [];
   for (const placed of rows) {
@@ -139,11 +138,10 @@ async function storeBatch(
   return { tables, unit };
 }
 
-/** The units of the batch that are in the database, but for the one that an earlier batch has begun. */
+/** The units that begin in the batch and are in the database already. */
 async function takenBy(
   tx: Queryable,
   rows: readonly PlacedRow[],
-  begun: string | null,
 ): Promise<Set<string>> {
   const taken = new Set<string>();
   const heads = rows.filter(({ place }) => place.isHead);
@@ -153,7 +151,6 @@ async function takenBy(
     for (const row of await findRows(tx, place.table, stored))
       taken.add(labelOf(place, row));
   }
-  if (begun !== null) taken.delete(begun);
   return taken;
 }
 

@@ -27,7 +27,7 @@ export async function withSnapshot<T>(
         ? `the data in ${dataDir} is of an older version of Spool; start this one on it once, or export with that one`
         : `the data in ${dataDir} is of a newer version of Spool; export with that one`,
     );
-  return read(snapshot);
+  return await read(snapshot); // awaited: it ends with this scope
 }
 
 /** Calls `use` with the database, up to date. No server may have it open. */

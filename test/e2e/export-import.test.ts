@@ -1,0 +1,203 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { exportTo } from "../../src/moving/export.ts";
+import { openSqliteSnapshot } from "../../src/storage/sqlite.ts";
+import { sql } from "../../src/storage/sql.ts";
+import { openTestDatabase } from "../support/databases.ts";
+import { insertMovedRows, movedRows } from "../support/moved-data.ts";
+import { moveData, Program } from "../support/program.ts";
+import {
+  ALL_GRAPHS,
+  startServer,
+  TestServer,
+  type ServerOptions,
+} from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
+
+/** A server that has not been started yet. */
+function newServer(options: ServerOptions = {}): TestServer {
+  const server = new TestServer(options);
+  onTestFinished(({ task }) =>
+    server.close({ keep: task.result?.state === "fail" }),
+  );
+  return server;
+}
+
+/** What clients can see of everything that does not move by itself. */
+async function seen({ client }: TestServer, threadIds: readonly string[]) {
+  const threads = await Promise.all(
+    threadIds.map(async (id) => ({
+      thread: await client.threads.get(id, { include: ["ttl"] }),
+      state: await client.threads.getState(id, undefined, { subgraphs: true }),
+      history: await client.threads.getHistory(id, { limit: 100 }),
+      runs: await client.runs.list(id),
+    })),
+  );
+  const assistants = await client.assistants.search({ limit: 1000 });
+  const versions = await Promise.all(
+    assistants.map(({ assistant_id }) =>
+      client.assistants.getVersions(assistant_id),
+    ),
+  );
+  const items = await client.store.searchItems([], { limit: 100 });
+  return { threads, assistants, versions, items };
+}
+
+test("what a running server has is on another one after export and import, and goes on there", async () => {
+  const source = await startServer();
+  const { client } = source;
+  const { threads, runs, assistants, store } = client;
+  const { assistant_id } = await assistants.create({
+    graphId: "agent",
+    name: "Ada's",
+    context: { name: "Ada" },
+  });
+  await assistants.update(assistant_id, { metadata: { team: "blue" } });
+  await store.putItem(["users", "ada"], "likes", { tea: true });
+  const chat = await threads.create({ metadata: { topic: "tea" }, ttl: 60 });
+  for (const content of ["Hello", "And again"])
+    await runs.wait(chat.thread_id, assistant_id, {
+      input: { messages: [{ role: "user", content }] },
+    });
+  const letter = await threads.create();
+  await runs.wait(letter.thread_id, "approval", { input: { to: "Ada" } });
+  const later = await threads.create();
+  await runs.create(later.thread_id, "agent", {
+    input: { messages: [{ role: "user", content: "Later" }] },
+    afterSeconds: 3600,
+  });
+  const work = await threads.create();
+  const { run_id } = await runs.create(work.thread_id, "slow", {
+    input: { steps: 4, seconds: 1 },
+  });
+  await waitFor("a step is done", async () => {
+    const { values } = await threads.getState<{ done?: number[] }>(
+      work.thread_id,
+    );
+    return values.done?.length === 1;
+  });
+
+  const file = join(source.directory, "all.jsonl.gz");
+  const exported = await moveData("export", [file], source);
+  expect(exported).toMatchObject({ code: 0, stderr: "" });
+  expect(exported.stdout).toMatch(/ 4 {2}threads\n/);
+  expect(statSync(file).mode & 0o777).toBe(0o600); // it is as secret as the data
+  const resting = [chat, letter, later].map(({ thread_id }) => thread_id);
+  const before = await seen(source, resting);
+  await source.kill9();
+
+  const target = newServer();
+  expect(await moveData("import", [file], target)).toMatchObject({
+    ...{
+      code: 0,
+      stderr: "",
+      stdout: expect.stringMatching(/threads +4 +0 +0\n/),
+    },
+  });
+  await target.start();
+  expect(await seen(target, resting)).toEqual(before);
+  const answered = await target.client.runs.wait(letter.thread_id, "approval", {
+    command: { resume: "yes" },
+  });
+  expect(answered).toMatchObject({ to: "Ada" });
+  await target.client.runs.join(work.thread_id, run_id);
+  const { values } = await target.client.threads.getState<{ done: number[] }>(
+    work.thread_id,
+  );
+  expect(values.done).toEqual([1, 2, 3, 4]);
+  // It went on: the first step is the one of the other server.
+  const history = await target.client.threads.getHistory(work.thread_id);
+  expect(history).toHaveLength(6);
+});
+
+test("a server that has been started before takes a file as well, and only while it does not run", async () => {
+  const source = await startServer();
+  const { thread_id } = await source.client.threads.create();
+  const file = join(source.directory, "all.jsonl");
+  await moveData("export", [file], source);
+  const target = await startServer();
+  const refused = await moveData("import", [file], target);
+  expect(refused).toMatchObject({
+    ...{
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/is held by pid \d+/),
+    },
+  });
+  await target.stop();
+  expect(await moveData("import", [file], target)).toMatchObject({ code: 0 });
+  await target.start();
+  expect(await seen(target, [thread_id])).toEqual(
+    await seen(source, [thread_id]),
+  );
+});
+
+test("an import that was killed goes on when it is repeated", async () => {
+  const { database, close } = await openTestDatabase();
+  const target = newServer();
+  const file = join(target.directory, "all.jsonl");
+  await insertMovedRows(database, movedRows(6000));
+  await exportTo(file, database);
+  await close();
+  const first = new Program([
+    ...["import", file, "--config", ALL_GRAPHS],
+    ...["--data-dir", target.dataDir],
+  ]);
+  const path = join(target.dataDir, "spool.db");
+  await waitFor("a part is in", async () => {
+    if (!existsSync(path)) return false;
+    using snapshot = openSqliteSnapshot(path);
+    const rows = await snapshot.query(
+      sql`select 1 as found from imports where lines > 5000`,
+    );
+    return rows.length > 0;
+  });
+  first.child.kill("SIGKILL");
+  expect((await first.ended).code).toBe(null);
+  const repeated = await moveData("import", [file], target);
+  expect(repeated).toMatchObject({ code: 0, stderr: "" });
+  const [, after] = /continued after line (\d+)/.exec(repeated.stdout) ?? [];
+  expect(Number(after)).toBeGreaterThan(5000);
+  using snapshot = openSqliteSnapshot(path);
+  const counts = await snapshot.query(sql`
+    select (select count(*) from threads) as threads, (select count(*) from runs) as runs,
+      (select count(*) from checkpoint_values) as "all"`);
+  expect(counts).toEqual([{ threads: 6000, runs: 12_000, all: 12_000 }]);
+});
+
+test("export and import say what is wrong with what they were given", async () => {
+  const target = newServer();
+  const cases: [
+    command: "export" | "import",
+    args: string[],
+    code: number,
+    message: string,
+  ][] = [
+    [
+      "export",
+      ["x.jsonl"],
+      1,
+      `error: there is no data in ${target.dataDir}; name its folder with --data-dir\n`,
+    ],
+    ["import", ["x.jsonl"], 1, "error: there is no file x.jsonl\n"],
+    [
+      "import",
+      ["x.jsonl", "--on-conflict", "merge"],
+      2,
+      'error: --on-conflict is "merge"; it must be one of refuse, keep, replace\n',
+    ],
+    [
+      "import",
+      [],
+      2,
+      "error: missing required argument 'file'; see spool --help\n",
+    ],
+  ];
+  for (const [command, args, code, stderr] of cases)
+    expect(await moveData(command, args, target)).toEqual({
+      code,
+      stdout: "",
+      stderr,
+    });
+});
