@@ -4,12 +4,14 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "./config/config.ts";
 import type { RunningServer, StartupEvents } from "./config/startup.ts";
 import { Dispatcher } from "./engine/dispatcher.ts";
+import { WebhookOutbox } from "./engine/webhook-outbox.ts";
 import { startRetention } from "./engine/retention.ts";
 import { ENGINE_DEFAULTS, type EngineSettings } from "./engine/settings.ts";
 import type { App } from "./http/deps.ts";
 import { listen, type Listening } from "./http/listen.ts";
 import type { Logger } from "./lib/logger.ts";
 import { installedVersion } from "./lib/package-version.ts";
+import { webhookPolicy, type WebhookPolicy } from "./model/webhook-policy.ts";
 import { registerGraphs } from "./services/system-assistants.ts";
 import { lockDirectory } from "./storage/directory-lock.ts";
 import { migrate } from "./storage/migrate.ts";
@@ -61,7 +63,8 @@ export async function startServer(
     const database = await openDatabase(config, closers);
     const events = new EventLog({ database, log });
     const address: Address = { url: null };
-    const parts = { database, events, log, address };
+    const policy = webhookPolicy(config.webhooks.rules);
+    const parts = { database, events, log, address, policy };
     const { workers, dispatcher } = buildEngine(config, parts, options);
     await registerGraphs(parts, config.graphs, config.langgraphConfig);
     const listening = await listenFor(config);
@@ -71,6 +74,9 @@ export async function startServer(
       () => workers.close(),
     );
     options.onListening?.(listening.url);
+    const outbox = webhookOutbox(config, parts);
+    if (config.webhooks.isEnabled) await outbox.start();
+    closers.push(() => outbox.close());
     await dispatcher.start();
     closers.push(() => dispatcher.close());
     const streamRetentionMs = config.streamRetentionSeconds * 1000;
@@ -93,6 +99,7 @@ type Parts = {
   events: EventLog;
   log: Logger;
   address: Address;
+  policy: WebhookPolicy;
 };
 
 function buildEngine(
@@ -127,6 +134,17 @@ function buildEngine(
   });
   return { workers, dispatcher };
 }
+
+const webhookOutbox = (
+  { webhooks: { headers, signingKeys } }: Config,
+  { address, ...parts }: Parts,
+): WebhookOutbox =>
+  new WebhookOutbox({
+    ...parts,
+    headers,
+    signingKeys,
+    ownUrl: () => address.url,
+  });
 
 async function openDatabase(
   config: Config,
@@ -177,6 +195,10 @@ async function loadApp(
     defaultTtl: config.ttl,
     storeTtl: config.storeTtl,
     maxAttempts: Math.max(1, config.maxRetries),
+    webhooks: {
+      isEnabled: config.webhooks.isEnabled,
+      policy: parts.policy,
+    },
     http: {
       cors: config.cors,
       configurableHeaders: config.configurableHeaders,

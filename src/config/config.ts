@@ -3,6 +3,7 @@ import type { LogSettings } from "../lib/logger.ts";
 import type { CorsSettings } from "../model/cors.ts";
 import type { HeaderRules } from "../model/header-rules.ts";
 import type { StoreTtl } from "../model/store-item.ts";
+import type { WebhookRules } from "../model/webhook-policy.ts";
 import type { TtlRule } from "../model/thread.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import type { Env } from "./env.ts";
@@ -71,6 +72,7 @@ export interface Config {
   /** Null: threads do not expire unless they say so. */
   ttl: TtlRule | null;
   storeTtl: StoreTtl;
+  webhooks: WebhookSettings;
   /** The whole environment of a worker process. */
   workerEnv: Record<string, string>;
   /** Graph id -> config of its default assistant, `context` among the keys. */
@@ -85,4 +87,14 @@ export interface Config {
   streamRetentionSeconds: number;
   /** Where Studio is; the page takes `?baseUrl=`. */
   studioUrl: string;
+}
+
+export interface WebhookSettings {
+  /** False: runs may ask for them, and nothing is sent. */
+  isEnabled: boolean;
+  rules: WebhookRules;
+  /** Sent with each. */
+  headers: Record<string, string>;
+  /** Each signs; none: nothing is signed. */
+  signingKeys: Buffer[];
 }

@@ -23,16 +23,23 @@ const SILENT = [
   "checkpointer",
   "store",
   "http",
+  "webhooks",
 ];
 
 /** Known, and not served by this version. */
-const NOT_SERVED = ["webhooks", "ui", "ui_config", "disable_persistence"];
+const NOT_SERVED = ["ui", "ui_config", "disable_persistence"];
 
 /** Sections of which this version serves only a part. */
 const SERVED_PARTS: Record<string, string[]> = {
   checkpointer: ["ttl"],
   store: ["ttl"],
-  http: ["cors", "configurable_headers", "configurable-headers"],
+  http: [
+    "cors",
+    "configurable_headers",
+    "configurable-headers",
+    "disable_webhooks",
+  ],
+  webhooks: ["env_prefix", "headers", "url"],
 };
 
 /** Keys that protect something: a server that ignores them must say so loudly, or not start. */

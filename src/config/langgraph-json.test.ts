@@ -144,13 +144,13 @@ describe("other keys", () => {
     const { warnings } = readProject(
       write({
         graphs: GRAPHS,
-        webhooks: {},
+        ui: {},
         store: { index: {} },
         http: { cors: {}, app: "./app.ts:app" },
       }),
     );
     expect(warnings.map((warning) => warning.split(" ")[1])).toEqual([
-      "webhooks",
+      "ui",
       "store.index",
       "http.app",
     ]);

@@ -17,6 +17,7 @@ import {
   toStoreTtl,
   toTtlRule,
 } from "./sections.ts";
+import { toWebhookSection, type WebhookSection } from "./webhooks.ts";
 
 /** Where the project's variables come from: the key `env`. */
 export type EnvSource =
@@ -38,6 +39,7 @@ export interface Project {
   configurableHeaders: HeaderRules | null;
   ttl: TtlRule | null;
   storeTtl: StoreTtl;
+  webhooks: WebhookSection;
   /** Major version; null when nothing is said. */
   nodeVersion: number | null;
   /** Those of `PROTECTIVE_KEYS` that the file sets. */
@@ -83,6 +85,11 @@ export function readProject(path: string): Project {
     configurableHeaders,
     ttl: ttl && toTtlRule(ttl),
     storeTtl: storeTtl === null ? NO_STORE_TTL : toStoreTtl(storeTtl),
+    webhooks: toWebhookSection({
+      webhooks: toSection(document["webhooks"], "webhooks", shown),
+      http: toSection(document["http"], "http", shown),
+      shown,
+    }),
     nodeVersion: toNodeVersion(document["node_version"], shown),
     protective: PROTECTIVE_KEYS.filter((key) => document[key] != null),
     warnings: [

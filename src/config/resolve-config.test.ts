@@ -5,6 +5,7 @@ import type { Flags, Mode } from "./config.ts";
 import type { Env } from "./env.ts";
 import type { Project } from "./langgraph-json.ts";
 import { resolveConfig } from "./resolve-config.ts";
+import { NO_WEBHOOKS } from "./webhooks.ts";
 
 const PROJECT: Project = {
   configPath: "/project/langgraph.json",
@@ -15,6 +16,7 @@ const PROJECT: Project = {
   configurableHeaders: null,
   ttl: null,
   storeTtl: NO_STORE_TTL,
+  webhooks: NO_WEBHOOKS,
   nodeVersion: null,
   protective: [],
   warnings: [],
@@ -80,6 +82,15 @@ test("start leaves one core to the server and never reloads", () => {
     workers: 3,
     reload: false,
   });
+});
+
+test("graphs do not see what webhooks are signed with", () => {
+  const secret = `whsec_${Buffer.alloc(32).toString("base64")}`;
+  const env = { SPOOL_WEBHOOK_SECRET: secret, OTHER: "1" };
+  const { config } = resolved({ env });
+  expect(config.webhooks.signingKeys).toEqual([Buffer.alloc(32)]);
+  expect(config.workerEnv).not.toHaveProperty("SPOOL_WEBHOOK_SECRET");
+  expect(config.workerEnv).toMatchObject({ OTHER: "1" });
 });
 
 describe("precedence", () => {

@@ -6,6 +6,7 @@ import { toListener } from "./listener.ts";
 import { toLogSettings } from "./log-settings.ts";
 import { safetyWarnings } from "./safety.ts";
 import { firstSource, toChoice, toInteger } from "./values.ts";
+import { toWebhookSettings } from "./webhooks.ts";
 import { toLangGraphConfig, toOrigins } from "./variables.ts";
 
 export interface ConfigInput {
@@ -41,6 +42,7 @@ export function resolveConfig(input: ConfigInput): {
     log: toLogSettings(env, machine),
     ttl: project.ttl,
     storeTtl: project.storeTtl,
+    webhooks: toWebhookSettings(project.webhooks, env),
     workerEnv: toWorkerEnv(env, mode),
     langgraphConfig: toLangGraphConfig(env),
     studioUrl: toStudioUrl(env),
@@ -108,6 +110,7 @@ function toWorkerEnv(env: Env, mode: Mode): Record<string, string> {
   };
   for (const [name, value] of Object.entries(env))
     if (value !== undefined) variables[name] = value;
+  delete variables["SPOOL_WEBHOOK_SECRET"]; // nothing that graphs say is signed with it
   return variables;
 }
 

@@ -17,7 +17,7 @@ export const OPEN_CORS: CorsSettings = {
 };
 
 /** A section of langgraph.json that knows its name, so that whatever is wrong in it can be named. */
-interface Section {
+export interface Section {
   key: string;
   values: Record<string, unknown>;
 }
@@ -93,13 +93,13 @@ function checkedRegex({ key }: Section, source: string): string {
   }
 }
 
-function text({ key, values }: Section, name: string): string | null {
+export function text({ key, values }: Section, name: string): string | null {
   const value = values[name] ?? null;
   if (value === null || typeof value === "string") return value;
   throw new ConfigError(`${key}.${name} must be text`);
 }
 
-function texts({ key, values }: Section, name: string): string[] | null {
+export function texts({ key, values }: Section, name: string): string[] | null {
   const value = values[name] ?? null;
   if (value === null) return null;
   if (Array.isArray(value) && value.every((item) => typeof item === "string"))
@@ -114,7 +114,7 @@ function amount({ key, values }: Section, name: string): number | null {
   throw new ConfigError(`${key}.${name} must be a number above 0`);
 }
 
-function flag({ key, values }: Section, name: string): boolean | null {
+export function flag({ key, values }: Section, name: string): boolean | null {
   const value = values[name] ?? null;
   if (value === null || typeof value === "boolean") return value;
   throw new ConfigError(`${key}.${name} must be true or false`);

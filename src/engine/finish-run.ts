@@ -21,6 +21,7 @@ import {
   takeBackTurn,
 } from "../storage/thread-turn.ts";
 import { lockThread, setThreadSnapshot } from "../storage/threads.ts";
+import { insertDelivery } from "../storage/webhook-deliveries.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import type { ProducedEvent } from "../model/run-event.ts";
 import { storeRunWrites } from "../workers/checkpoint-requests.ts";
@@ -53,6 +54,8 @@ export interface Recorded {
   isGone: boolean;
   /** A run that waited behind has the turn now. */
   hasNext: boolean;
+  /** Its end is to be told to a webhook. */
+  hasWebhook: boolean;
 }
 
 /**
@@ -90,7 +93,19 @@ export async function recordEnd(
     wasPaged: thread.values_paged,
     ...(segment === null ? {} : { lastEventSeq: lastSeqOf(segment) }),
   });
-  return { isGone: false, hasNext };
+  const hasWebhook = await recordWebhook(tx, run, end);
+  return { isGone: false, hasNext, hasWebhook };
+}
+
+async function recordWebhook(
+  tx: Queryable,
+  { run_id, webhook }: ClaimedRun,
+  { snapshot, error }: RunEnd,
+): Promise<boolean> {
+  if (webhook === null) return false;
+  const values = snapshot?.values ?? null;
+  await insertDelivery(tx, { run_id, webhook, values, error });
+  return true;
 }
 
 const lastSeqOf = ({ first_seq, events }: Segment): number =>
@@ -107,7 +122,8 @@ async function rollBack(
   await undoRun(tx, thread_id, run_id);
   if (segment !== null)
     await raiseEventSeq(tx, { thread_id, seq: lastSeqOf(segment) });
-  return { isGone: true, hasNext: await takeBackTurn(tx, thread_id) };
+  const hasNext = await takeBackTurn(tx, thread_id);
+  return { isGone: true, hasNext, hasWebhook: false };
 }
 
 function threadStatus(

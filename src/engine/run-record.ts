@@ -59,6 +59,7 @@ export class RunRecord {
       recorded.isGone ? closingEvents(run_id, ROLLED_BACK) : closing,
     );
     database.notify(CHANNELS.finished, run_id);
+    if (recorded.hasWebhook) database.notify(CHANNELS.webhooks, run_id);
     if (recorded.hasNext) database.notify(CHANNELS.runs, thread_id);
     const status = recorded.isGone ? "rolled back" : end.status;
     log.debug({ run_id, thread_id, status }, "run ended");

@@ -19,6 +19,7 @@ import { systemRoutes } from "./routes/system.ts";
 import { threadStateRoutes } from "./routes/thread-state.ts";
 import { threadStreamRoutes } from "./routes/thread-stream.ts";
 import { threadRoutes } from "./routes/threads.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 import { unknownPath } from "./unknown-path.ts";
 
 /** The whole HTTP API as one Hono app. Routes that come first win. */
@@ -45,6 +46,7 @@ export function createApp(deps: AppDeps): App {
     runRoutes(deps),
     runJoinRoutes(deps),
     storeRoutes(deps),
+    webhookRoutes(deps),
     notYetRoutes(), // last: a route that is there wins over one that is not yet
   ])
     mount(app);

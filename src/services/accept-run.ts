@@ -24,6 +24,7 @@ import { checkpointNotFound } from "./state-target.ts";
 import { threadNotFound } from "./threads.ts";
 import { assembleKwargs } from "./run-kwargs.ts";
 import type { RunDeps } from "./run-deps.ts";
+import { requireWebhook } from "./webhooks.ts";
 
 /*
  * Accepting a run is one transaction: the thread is locked (or made), the
@@ -45,6 +46,7 @@ export async function createThreadRun(
   },
 ): Promise<Run> {
   const { thread_id, request, isStreamed = false } = params;
+  requireWebhook(deps, request.webhook);
   const assistant = await requireAssistant(deps, caller, request.assistant_id);
   return accept(deps, {
     assistant,
@@ -74,8 +76,12 @@ export async function createRunBatch(
   requests: readonly StatelessRunCreate[],
 ): Promise<Run[]> {
   const acceptances: Acceptance[] = [];
-  for (const request of requests)
-    acceptances.push(await statelessAcceptance(deps, caller, { request }));
+  for (const [index, request] of requests.entries()) {
+    const place = `body[${index}].`;
+    acceptances.push(
+      await statelessAcceptance(deps, caller, { request, place }),
+    );
+  }
   const accepted = await deps.database.transaction(async (tx) => {
     const all: Accepted[] = [];
     for (const one of acceptances) all.push(await acceptIn(tx, deps, one));
@@ -88,9 +94,15 @@ export async function createRunBatch(
 async function statelessAcceptance(
   deps: RunDeps,
   caller: Caller,
-  params: { request: StatelessRunCreate; isStreamed?: boolean },
+  params: {
+    request: StatelessRunCreate;
+    isStreamed?: boolean;
+    /** How the names of its fields begin, where it is part of a longer request. */
+    place?: string;
+  },
 ): Promise<Acceptance> {
-  const { request, isStreamed = false } = params;
+  const { request, isStreamed = false, place = "" } = params;
+  requireWebhook(deps, request.webhook, `${place}webhook`);
   const assistant = await requireAssistant(deps, caller, request.assistant_id);
   const temporary = request.on_completion === "delete";
   const thread = { thread_id: uuid7(), request, assistant, temporary };
@@ -187,6 +199,7 @@ async function enqueue(
       params.isStreamed ||
       request.stream_resumable ||
       !deps.database.isExclusive, // readers at other servers have only the table
+    webhook: deps.webhooks.isEnabled ? (request.webhook ?? null) : null,
     kwargs: assembleKwargs({ ...params, thread_id }),
     metadata: {
       ...assistant.metadata,

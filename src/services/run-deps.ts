@@ -1,3 +1,4 @@
+import type { WebhookPolicy } from "../model/webhook-policy.ts";
 import type { EventLog } from "../stream/event-log.ts";
 import type { ServiceDeps } from "./deps.ts";
 
@@ -6,4 +7,11 @@ export interface RunDeps extends ServiceDeps {
   events: EventLog;
   /** Deaths of its worker that end a run. */
   maxAttempts: number;
+  webhooks: WebhookDeps;
+}
+
+export interface WebhookDeps {
+  /** False: they are accepted, and never sent. */
+  isEnabled: boolean;
+  policy: WebhookPolicy;
 }

@@ -8,6 +8,7 @@ import {
 } from "../storage/run-queue.ts";
 import { undoRun } from "../storage/run-undo.ts";
 import { takeBackTurn } from "../storage/thread-turn.ts";
+import { insertDelivery } from "../storage/webhook-deliveries.ts";
 
 /** Runs that a transaction has stopped, to be told after its commit. */
 export interface Stopped {
@@ -48,9 +49,22 @@ export async function stopRun(
   const hasEnded =
     run.action === "rollback"
       ? await removeWaiting(tx, run)
-      : (await cancelWaitingRun(tx, run)) !== null;
+      : await endWaiting(tx, run);
   if (hasEnded) return "ended";
   return (await requestCancel(tx, run)) === null ? null : "stopping";
+}
+
+async function endWaiting(
+  tx: Queryable,
+  run: { run_id: string; reason: string | null },
+): Promise<boolean> {
+  const ended = await cancelWaitingRun(tx, run);
+  const { webhook = null } = ended ?? {};
+  if (webhook !== null) {
+    const nothing = { values: null, error: null };
+    await insertDelivery(tx, { run_id: run.run_id, webhook, ...nothing });
+  }
+  return ended !== null;
 }
 
 async function removeWaiting(
@@ -70,5 +84,6 @@ export function announceStopped(
 ): void {
   for (const runId of stopping) database.notify(CHANNELS.cancels, runId);
   for (const runId of ended) database.notify(CHANNELS.finished, runId);
+  if (ended.length > 0) database.notify(CHANNELS.webhooks, threadId); // there may be one
   database.notify(CHANNELS.runs, threadId);
 }

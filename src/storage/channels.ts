@@ -8,6 +8,8 @@ export const CHANNELS = {
   cancels: "cancels",
   /** A run id: it has ended. */
   finished: "finished",
+  /** A run or thread id: there may be a webhook to be called. */
+  webhooks: "webhooks",
   /** A thread id: it is gone. */
   deleted: "deleted",
   /** The name of a duty: whoever had it has given it up. */

@@ -32,6 +32,8 @@ const TIMESTAMP_COLUMNS = [
   "end_time",
   "next_run_date",
   "scheduled_at",
+  "next_attempt_at",
+  "delivered_at",
 ];
 
 const BOOLEAN_COLUMNS = [

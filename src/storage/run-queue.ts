@@ -44,12 +44,14 @@ export interface ClaimedRun {
   keeps_events: boolean;
   kwargs: RunKwargs;
   metadata: JsonObject;
+  /** Where its end is told; null: nowhere. */
+  webhook: string | null;
   /** The highest seq that the thread's events have got, as far as the tables know. */
   last_event_seq: number;
 }
 
 const CLAIMED = raw(
-  "run_id, thread_id, assistant_id, graph_id, attempt, deaths, max_attempts, cancel, input_applied, keeps_events, kwargs, metadata",
+  "run_id, thread_id, assistant_id, graph_id, attempt, deaths, max_attempts, cancel, input_applied, keeps_events, kwargs, metadata, webhook",
 );
 
 /** The runs that have a turn and whose time has come, oldest first; a range scan of `runs_claim`. */
@@ -214,7 +216,7 @@ export async function lineUpDueRuns(
 export async function cancelWaitingRun(
   tx: Queryable,
   params: { run_id: string; reason: string | null },
-): Promise<{ run_id: string } | null> {
+): Promise<{ run_id: string; webhook: string | null } | null> {
   const { now } = tx.dialect;
   return first(
     tx,
@@ -223,7 +225,7 @@ export async function cancelWaitingRun(
       set q = 'done', status = 'interrupted', cancel_reason = ${params.reason},
           finished_at = ${now}, updated_at = ${now}
       where run_id = ${params.run_id} and q in ('ready', 'behind', 'delayed') and attempt = 0
-      returning run_id`,
+      returning run_id, webhook`,
   );
 }
 

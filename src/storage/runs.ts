@@ -11,7 +11,7 @@ import { first, type Queryable } from "./database.ts";
 import { and, json, raw, sql, type Sql } from "./sql.ts";
 
 /** The columns that the API shows. */
-const SHOWN = raw(
+export const SHOWN = raw(
   "runs.run_id, runs.thread_id, runs.assistant_id, runs.created_at, runs.updated_at, runs.status, runs.metadata, runs.kwargs, runs.multitask_strategy, runs.cancel_reason",
 );
 
@@ -28,6 +28,8 @@ export interface NewRun {
   keeps_events: boolean;
   kwargs: RunKwargs;
   metadata: JsonObject;
+  /** Where its end is told; null: nowhere. */
+  webhook: string | null;
 }
 
 export async function insertRun(tx: Queryable, run: NewRun): Promise<Run> {
@@ -37,12 +39,12 @@ export async function insertRun(tx: Queryable, run: NewRun): Promise<Run> {
     sql`
       insert into runs (
         run_id, thread_id, assistant_id, graph_id, seq, q, multitask_strategy,
-        run_at, max_attempts, keeps_events, kwargs, metadata, created_at, updated_at)
+        run_at, max_attempts, keeps_events, kwargs, metadata, webhook, created_at, updated_at)
       values (
         ${run.run_id}, ${run.thread_id}, ${run.assistant_id}, ${run.graph_id},
         ${run.seq}, ${run.q}, ${run.multitask_strategy},
         ${tx.dialect.nowPlus(run.afterMs)}, ${run.max_attempts}, ${run.keeps_events},
-        ${json(run.kwargs)}, ${json(run.metadata)}, ${now}, ${now})
+        ${json(run.kwargs)}, ${json(run.metadata)}, ${run.webhook}, ${now}, ${now})
       returning ${SHOWN}`,
   );
   return shown(row as Run);
@@ -168,4 +170,7 @@ export async function deleteRun(tx: Queryable, runId: string): Promise<void> {
 }
 
 /** Tracing is not ours to do, but clients expect the key. */
-const shown = (row: Run): Run => ({ ...row, langsmith_session_name: null });
+export const shown = <Row extends Run>(row: Row): Row => ({
+  ...row,
+  langsmith_session_name: null,
+});

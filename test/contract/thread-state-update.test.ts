@@ -363,6 +363,7 @@ describe("a thread with a run", () => {
         multitask_strategy: "enqueue",
         afterMs: 60_000,
         keeps_events: true,
+        webhook: null,
         max_attempts: 1,
         kwargs: {} as RunKwargs,
         metadata: {},

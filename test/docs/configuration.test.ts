@@ -14,6 +14,7 @@ import type { Config } from "../../src/config/config.ts";
 import { KNOWN_KEYS, keyWarnings } from "../../src/config/known-keys.ts";
 import { readProject, type Project } from "../../src/config/langgraph-json.ts";
 import { resolveConfig } from "../../src/config/resolve-config.ts";
+import { NO_WEBHOOKS } from "../../src/config/webhooks.ts";
 import { codes, rows, section } from "../support/guide-tables.ts";
 import { makeProject } from "../support/snippet-session.ts";
 import { readPage, ROOT } from "../support/snippets.ts";
@@ -84,7 +85,7 @@ describe("keys of langgraph.json", () => {
   )
     .trim()
     .split("\n\n");
-  const sections = ["checkpointer", "store", "http"];
+  const sections = ["checkpointer", "store", "http", "webhooks"];
 
   test("all that the code knows are on the page, and no others", () => {
     const top = read.map((key) => key.split(".")[0] ?? "");
@@ -168,6 +169,7 @@ const PROJECT: Project = {
   ...{ configPath: "/p/langgraph.json", root: "/p", graphs: [] },
   ...{ env: { kind: "none" }, cors: null, ttl: null, nodeVersion: null },
   ...{ storeTtl: { default_minutes: null, refresh_on_read: true } },
+  ...{ webhooks: NO_WEBHOOKS },
   ...{ protective: [], warnings: [], configurableHeaders: null },
 };
 
@@ -187,13 +189,16 @@ function variablesInCode(): string[] {
   return [...names].sort();
 }
 
-/** The fields that src/config/sections.ts reads, each once per section. */
+/** The fields that the code reads, each once per section. `url` is one for others to be in. */
 function partsInCode(): string[] {
-  const text = readFileSync(join(ROOT, "src/config/sections.ts"), "utf8");
-  const found = text.matchAll(
-    /\b(?:text|texts|amount|flag)\(section, "(\w+)"\)|section\.values\["(\w+)"\]/g,
-  );
-  return [...found].map(([, a, b]) => a ?? b ?? "").sort();
+  const files = ["src/config/sections.ts", "src/config/webhooks.ts"];
+  const found = files.flatMap((file) => [
+    ...readFileSync(join(ROOT, file), "utf8").matchAll(
+      /\b(?:text|texts|amount|flag|integer|ports|part)\((?:\w+, )?"(\w+)"[,)]|section\.values\["(\w+)"\]/g,
+    ),
+  ]);
+  const names = found.map(([, a, b]) => a ?? b ?? "");
+  return names.filter((name) => name !== "url").sort();
 }
 
 const sourcesOf = (folder: string): string[] =>

@@ -4,6 +4,10 @@ import type { App, AppDeps, HttpSettings } from "../../src/http/deps.ts";
 import type { Json, JsonObject } from "../../src/lib/json.ts";
 import { createLogger } from "../../src/lib/logger.ts";
 import { NO_STORE_TTL } from "../../src/model/store-item.ts";
+import {
+  STANDARD_RULES,
+  webhookPolicy,
+} from "../../src/model/webhook-policy.ts";
 import type { Database } from "../../src/storage/database.ts";
 import { EventLog } from "../../src/stream/event-log.ts";
 import type { Workers } from "../../src/workers/port.ts";
@@ -26,6 +30,7 @@ export function testApp(
     storeTtl: NO_STORE_TTL,
     events: new EventLog({ database, log }),
     maxAttempts: 3,
+    webhooks: { isEnabled: true, policy: webhookPolicy(STANDARD_RULES) },
     ...settings,
     http: {
       cors: OPEN_CORS,

@@ -2,6 +2,10 @@ import { pino } from "pino";
 import { ANONYMOUS } from "../../src/auth/caller.ts";
 import { recordEnd, type RunEnd } from "../../src/engine/finish-run.ts";
 import { uuid7 } from "../../src/lib/uuid.ts";
+import {
+  STANDARD_RULES,
+  webhookPolicy,
+} from "../../src/model/webhook-policy.ts";
 import { threadRunCreate } from "../../src/model/run-requests.ts";
 import { createThreadRun } from "../../src/services/accept-run.ts";
 import type { RunDeps } from "../../src/services/run-deps.ts";
@@ -38,6 +42,7 @@ export async function openRunQueue(database: Database) {
     events: new EventLog({ database, log }),
     defaultTtl: null,
     maxAttempts: 3,
+    webhooks: { isEnabled: true, policy: webhookPolicy(STANDARD_RULES) },
   };
   await registerGraphs(deps, [{ graph_id: "agent", description: null }], {});
   return {

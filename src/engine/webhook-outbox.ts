@@ -1,0 +1,238 @@
+import { backoffMs } from "../lib/backoff.ts";
+import type { Logger } from "../lib/logger.ts";
+import { uuid7 } from "../lib/uuid.ts";
+import { CHANNELS } from "../storage/channels.ts";
+import type { Database } from "../storage/database.ts";
+import {
+  claimDeliveries,
+  deleteExpiredDeliveries,
+  listDueDeliveries,
+  nextDeliveryAt,
+  releaseAllDeliveries,
+  releaseDelivery,
+  setDelivered,
+  setFailed,
+  type ClaimedDelivery,
+} from "../storage/webhook-outbox.ts";
+import {
+  attempt,
+  type AttemptDeps,
+  type AttemptOutcome,
+} from "./webhook-attempt.ts";
+import { HostSlots } from "./webhook-slots.ts";
+
+export interface OutboxDeps extends Omit<AttemptDeps, "timeoutMs"> {
+  database: Database;
+  log: Logger;
+}
+
+/** From the connection to the status of the answer. */
+const ATTEMPT_MS = 10_000;
+
+/** Longer than any attempt, with its record: who has a claim for so long is dead. */
+const CLAIM_MS = 60_000;
+
+const RETRY = { firstMs: 1000, maxMs: 3_600_000 };
+
+/** Looked through for some whose host has room. */
+const LOOKED_AT = 200;
+
+/** What a lost notification delays a webhook by, at most. */
+const POLL_MS = 30_000;
+
+/** Between two looks at what is not due yet, should the clock of the database be another one than ours. */
+const MIN_WAIT_MS = 100;
+
+/** After a look that failed. */
+const FAILED_MS = 5000;
+
+const SWEEP_MS = 600_000;
+const SWEPT_AT_ONCE = 200;
+
+/** Attempts that go on when the server stops get this long. */
+const CLOSE_MS = 2000;
+
+/**
+ * Sends what the ends of runs have put into the outbox. Every instance does:
+ * claims keep them apart. A notification wakes it at once; a timer is set for
+ * what is due later.
+ */
+export class WebhookOutbox implements AsyncDisposable {
+  readonly #deps: OutboxDeps;
+  readonly #owner = uuid7();
+  readonly #slots = new HostSlots();
+  readonly #closing = new AbortController();
+  readonly #sending = new Set<Promise<void>>();
+  #endings: (() => void)[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #looking: Promise<void> | null = null;
+  #isNudged = false;
+  #isStopping = false;
+
+  constructor(deps: OutboxDeps) {
+    this.#deps = deps;
+  }
+
+  async start(): Promise<void> {
+    const { database } = this.#deps;
+    if (database.isExclusive)
+      await database.transaction((tx) => releaseAllDeliveries(tx));
+    const nudge = () => this.nudge();
+    const sweep = setInterval(() => void this.#sweep(), SWEEP_MS);
+    this.#endings = [
+      database.listen(CHANNELS.webhooks, nudge, nudge),
+      () => clearInterval(sweep),
+    ];
+    this.nudge();
+    void this.#sweep();
+  }
+
+  /** There may be something to send. */
+  nudge(): void {
+    this.#isNudged = true;
+    this.#looking ??= this.#look();
+  }
+
+  /** Claims nothing more; what does not end in time is somebody else's, or the next start's. */
+  async close(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    for (const end of this.#endings) end();
+    await this.#looking;
+    this.#clearTimer();
+    const timer = setTimeout(() => this.#closing.abort(), CLOSE_MS);
+    await Promise.all(this.#sending);
+    clearTimeout(timer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      while (this.#isNudged && !this.#isStopping) {
+        this.#isNudged = false;
+        await this.#claim();
+      }
+    } catch (cause) {
+      this.#deps.log.error({ err: cause }, "webhooks could not be looked for");
+      this.#wakeIn(FAILED_MS);
+    } finally {
+      this.#looking = null;
+    }
+  }
+
+  /** Nothing is left to look at when no host with room has anything that is due. */
+  async #claim(): Promise<void> {
+    const { database } = this.#deps;
+    if (this.#slots.isFull) return; // the next end of an attempt nudges
+    const exceptHosts = this.#slots.fullHosts();
+    const due = await listDueDeliveries(database, {
+      exceptHosts,
+      limit: LOOKED_AT,
+    });
+    if (due.length === 0) {
+      const next = await nextDeliveryAt(database, exceptHosts);
+      const ms = next === null ? POLL_MS : next.getTime() - Date.now();
+      return this.#wakeIn(Math.min(Math.max(ms, MIN_WAIT_MS), POLL_MS));
+    }
+    const ids = this.#slots.choose(due).map(({ delivery_id }) => delivery_id);
+    const claimed = await database.transaction((tx) =>
+      claimDeliveries(tx, { ids, owner: this.#owner, claimMs: CLAIM_MS }),
+    );
+    // The end of the run leaves the process with this.
+    await database.durable();
+    for (const delivery of claimed) this.#send(delivery);
+    this.#isNudged = true;
+  }
+
+  #send(delivery: ClaimedDelivery): void {
+    this.#slots.take(delivery.host);
+    const sending = this.#attempt(delivery).finally(() => {
+      this.#slots.free(delivery.host);
+      this.#sending.delete(sending);
+      if (!this.#isStopping) this.nudge();
+    });
+    this.#sending.add(sending);
+  }
+
+  /** Never rejects: what cannot be recorded is sent again when its claim is over. */
+  async #attempt(delivery: ClaimedDelivery): Promise<void> {
+    const { log } = this.#deps;
+    const deps = { ...this.#deps, timeoutMs: ATTEMPT_MS };
+    const outcome = await attempt(deps, delivery, this.#closing.signal);
+    this.#slots.rate(delivery.host, outcome.kind === "delivered");
+    try {
+      await this.#record(delivery, outcome);
+    } catch (cause) {
+      const { delivery_id } = delivery;
+      log.error(
+        { err: cause, delivery_id },
+        "what became of a webhook could not be recorded; it is sent again",
+      );
+    }
+  }
+
+  async #record(
+    delivery: ClaimedDelivery,
+    outcome: AttemptOutcome,
+  ): Promise<void> {
+    const { database } = this.#deps;
+    const claim = { ...delivery, owner: this.#owner };
+    if (outcome.kind === "delivered")
+      return database.transaction((tx) =>
+        setDelivered(tx, claim, outcome.status),
+      );
+    if (this.#closing.signal.aborted)
+      return database.transaction((tx) => releaseDelivery(tx, claim));
+    const { status: response_status, error } = outcome;
+    const retryInMs = outcome.isFinal ? null : waitMs(delivery, outcome);
+    const status = await database.transaction((tx) =>
+      setFailed(tx, claim, { response_status, error, retryInMs }),
+    );
+    this.#report(delivery, { status, retryInMs, error });
+  }
+
+  #report(
+    { delivery_id, run_id, url, attempts }: ClaimedDelivery,
+    facts: { status: string | null; retryInMs: number | null; error: string },
+  ): void {
+    const { log } = this.#deps;
+    const fields = { delivery_id, run_id, url, attempts, error: facts.error };
+    if (facts.status === "dead")
+      log.warn(fields, "a webhook was given up; it can be replayed");
+    else
+      log.info(
+        { ...fields, retry_in_ms: facts.retryInMs },
+        "a webhook could not be delivered; it is tried again",
+      );
+  }
+
+  #wakeIn(milliseconds: number): void {
+    this.#clearTimer();
+    if (!this.#isStopping)
+      this.#timer = setTimeout(() => this.nudge(), milliseconds);
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  async #sweep(): Promise<void> {
+    const { database, log } = this.#deps;
+    const some = () =>
+      database.transaction((tx) => deleteExpiredDeliveries(tx, SWEPT_AT_ONCE));
+    try {
+      while (!this.#isStopping && (await some()) === SWEPT_AT_ONCE);
+    } catch (cause) {
+      log.error({ err: cause }, "old webhook deliveries could not be deleted");
+    }
+  }
+}
+
+const waitMs = (
+  { attempts }: ClaimedDelivery,
+  { retryAfterMs }: AttemptOutcome & { kind: "failed" },
+): number =>
+  Math.max(backoffMs(attempts, RETRY), Math.min(retryAfterMs, RETRY.maxMs));
