@@ -18,6 +18,7 @@ import { migrate } from "./storage/migrate.ts";
 import { SqliteDatabase } from "./storage/sqlite.ts";
 import { EventLog } from "./stream/event-log.ts";
 import { checkpointRequests } from "./workers/checkpoint-requests.ts";
+import { Embedder } from "./workers/embedder.ts";
 import { launchWorkerProcess, type LaunchWorker } from "./workers/launch.ts";
 import { WorkerPool } from "./workers/pool.ts";
 import { storeRequests } from "./workers/store-requests.ts";
@@ -65,7 +66,11 @@ export async function startServer(
     const address: Address = { url: null };
     const policy = webhookPolicy(config.webhooks.rules);
     const parts = { database, events, log, address, policy };
-    const { workers, dispatcher } = buildEngine(config, parts, options);
+    const { workers, dispatcher, embedder } = buildEngine(
+      config,
+      parts,
+      options,
+    );
     await registerGraphs(parts, config.graphs, config.langgraphConfig);
     const listening = await listenFor(config);
     address.url = listening.url;
@@ -83,7 +88,8 @@ export async function startServer(
     closers.push(startRetention({ ...parts, streamRetentionMs }));
     if (config.reload) closers.push(reloadOnChange(config, workers, log));
     const ready = workers.start();
-    listening.serve(await loadApp(config, { ...parts, workers }));
+    void ready.then(() => checkEmbedder(embedder, log));
+    listening.serve(await loadApp(config, { ...parts, workers, embedder }));
     return { url: listening.url, ready, close };
   } catch (cause) {
     await close();
@@ -106,18 +112,25 @@ function buildEngine(
   config: Config,
   { database, events, log, address }: Parts,
   options: ServerOptions,
-): { workers: WorkerPool; dispatcher: Dispatcher } {
-  const workers = new WorkerPool({
+): { workers: WorkerPool; dispatcher: Dispatcher; embedder: Embedder | null } {
+  const index = config.storeIndex;
+  const embedder =
+    index && new Embedder({ ask: (...asked) => workers.ask(...asked) }, index);
+  const workers: WorkerPool = new WorkerPool({
     size: config.workers,
     runsPerWorker: config.jobsPerWorker,
-    project: { root: config.root, graphs: config.graphs },
+    project: {
+      root: config.root,
+      graphs: config.graphs,
+      embedding: index?.embedding ?? null,
+    },
     launch: options.launch ?? workerProcesses(config, log, address),
     requests: {
       ...checkpointRequests({
         database,
         streamStored: (fence) => events.stored(fence),
       }),
-      ...storeRequests({ database, ttl: config.storeTtl }),
+      ...storeRequests({ database, ttl: config.storeTtl, embedder }),
     },
     log,
     onEvents: (fence, produced) => events.append(fence, produced),
@@ -132,7 +145,7 @@ function buildEngine(
     log,
     settings,
   });
-  return { workers, dispatcher };
+  return { workers, dispatcher, embedder };
 }
 
 const webhookOutbox = (
@@ -159,6 +172,7 @@ async function openDatabase(
   });
   closers.push(() => database.close());
   await migrate(database);
+  if (config.storeIndex !== null) await database.enableVectors();
   return database;
 }
 
@@ -187,7 +201,7 @@ function workerProcesses(
 /** The routes with their schemas take longer to load than all the rest, so workers start and the user reads meanwhile. */
 async function loadApp(
   config: Config,
-  parts: Parts & { workers: WorkerPool },
+  parts: Parts & { workers: WorkerPool; embedder: Embedder | null },
 ): Promise<App> {
   const { createApp } = await import("./http/app.ts");
   return createApp({
@@ -220,6 +234,18 @@ async function listenFor(config: Config): Promise<Listening> {
       if (!mayMove || !isTaken || candidate === 65_535) throw cause;
     }
   }
+}
+
+/** Whoever has an index that cannot be made hears of it now, and not from the first put. */
+async function checkEmbedder(
+  embedder: Embedder | null,
+  log: Logger,
+): Promise<void> {
+  await embedder
+    ?.check()
+    .catch((cause: Error) =>
+      log.error(`store items cannot be embedded: ${cause.message}`),
+    );
 }
 
 function engineSettings(config: Config): EngineSettings {

@@ -7,6 +7,7 @@ import type { WebhookRules } from "../model/webhook-policy.ts";
 import type { TtlRule } from "../model/thread.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import type { Env } from "./env.ts";
+import type { StoreIndexConfig } from "./store-index.ts";
 
 /** `dev` reloads and is lenient; `start` is for production. */
 export type Mode = "dev" | "start";
@@ -73,6 +74,8 @@ export interface Config {
   ttl: TtlRule | null;
   storeTtl: StoreTtl;
   webhooks: WebhookSettings;
+  /** Null: nothing is found by what it means. */
+  storeIndex: StoreIndexConfig | null;
   /** The whole environment of a worker process. */
   workerEnv: Record<string, string>;
   /** Graph id -> config of its default assistant, `context` among the keys. */

@@ -31,6 +31,14 @@ function toGraphSpec(
   { root, key }: { root: string; key: string },
 ): GraphSpec {
   const { path, description } = toEntry(entry, key);
+  return { graph_id, ...toExport(path, { root, key }), description };
+}
+
+/** `path:export`, relative to `root`. */
+export function toExport(
+  path: string,
+  { root, key }: { root: string; key: string },
+): { file: string; export_name: string } {
   const colon = path.lastIndexOf(":");
   if (colon < 1)
     throw new ConfigError(
@@ -38,12 +46,7 @@ function toGraphSpec(
     );
   const file = resolve(root, path.slice(0, colon));
   requireModule(file, key);
-  return {
-    graph_id,
-    file,
-    export_name: path.slice(colon + 1).trim() || "default",
-    description,
-  };
+  return { file, export_name: path.slice(colon + 1).trim() || "default" };
 }
 
 function toEntry(

@@ -1,5 +1,5 @@
 import { isObject } from "../lib/json.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../lib/nearest.ts";
 
 /** Read, or rightly ignored: they are about Python or about building images. */
 const SILENT = [
@@ -32,7 +32,6 @@ const NOT_SERVED = ["ui", "ui_config", "disable_persistence"];
 /** Sections of which this version serves only a part. */
 const SERVED_PARTS: Record<string, string[]> = {
   checkpointer: ["ttl"],
-  store: ["ttl"],
   http: [
     "cors",
     "configurable_headers",
@@ -40,6 +39,7 @@ const SERVED_PARTS: Record<string, string[]> = {
     "disable_webhooks",
   ],
   webhooks: ["env_prefix", "headers", "url"],
+  store: ["ttl", "index"],
 };
 
 /** Keys that protect something: a server that ignores them must say so loudly, or not start. */

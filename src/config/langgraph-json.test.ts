@@ -145,13 +145,11 @@ describe("other keys", () => {
       write({
         graphs: GRAPHS,
         ui: {},
-        store: { index: {} },
         http: { cors: {}, app: "./app.ts:app" },
       }),
     );
     expect(warnings.map((warning) => warning.split(" ")[1])).toEqual([
       "ui",
-      "store.index",
       "http.app",
     ]);
   });
@@ -193,6 +191,54 @@ describe("other keys", () => {
     const project = readProject(write({ graphs: GRAPHS, store }));
     expect(project.storeTtl).toEqual(expected);
     expect(project.warnings).toEqual([]);
+  });
+});
+
+describe("the index of the store", () => {
+  const withIndex = (index: unknown) => ({ graphs: GRAPHS, store: { index } });
+
+  test.each([
+    [
+      { embed: "openai:text-embedding-3-small", dims: 1536 },
+      { kind: "model", provider: "openai", model: "text-embedding-3-small" },
+      ["$"],
+    ],
+    [
+      { embed: "ollama:nomic-embed-text:v1.5", dims: 768, fields: ["text"] },
+      { kind: "model", provider: "ollama", model: "nomic-embed-text:v1.5" },
+      ["text"],
+    ],
+  ])("%j is a model", (index, source, fields) => {
+    const { storeIndex, warnings } = readProject(write(withIndex(index)));
+    const { embed, dims } = index;
+    const embedding = { source, dims };
+    expect(storeIndex).toEqual({ embed, dims, fields, embedding });
+    expect(warnings).toEqual([]);
+  });
+
+  test.each(["./src/agent.ts:embed", "src/agent.ts:embed"])(
+    "%s is a function of the project",
+    (embed) => {
+      const { storeIndex } = readProject(write(withIndex({ embed, dims: 8 })));
+      expect(storeIndex?.embedding.source).toEqual({
+        kind: "function",
+        file: join(root, "src/agent.ts"),
+        export_name: "embed",
+      });
+    },
+  );
+
+  test.each([
+    [{ dims: 8 }, "store.index.embed is missing"],
+    [{ embed: "openai", dims: 8 }, '"provider:model"'],
+    [{ embed: "./src/none.ts:embed", dims: 8 }, "there is no file"],
+    [{ embed: "openai:x" }, "store.index.dims must be"],
+    [{ embed: "openai:x", dims: 0 }, "store.index.dims must be"],
+    [{ embed: "openai:x", dims: 1.5 }, "store.index.dims must be"],
+    [{ embed: "openai:x", dims: 8, fields: "text" }, "list of texts"],
+    ["openai:x", "store.index must be an object"],
+  ])("%j is refused", (index, problem) => {
+    expect(problemWith(withIndex(index))).toContain(problem);
   });
 });
 

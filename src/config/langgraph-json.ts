@@ -10,6 +10,7 @@ import { ConfigError } from "./config-error.ts";
 import { toGraphSpecs } from "./graph-specs.ts";
 import { readJsonFile } from "./json-file.ts";
 import { keyWarnings, PROTECTIVE_KEYS } from "./known-keys.ts";
+import { toStoreIndex, type StoreIndexConfig } from "./store-index.ts";
 import {
   toCors,
   toHeaderRules,
@@ -40,6 +41,8 @@ export interface Project {
   ttl: TtlRule | null;
   storeTtl: StoreTtl;
   webhooks: WebhookSection;
+  /** Null: nothing is found by what it means. */
+  storeIndex: StoreIndexConfig | null;
   /** Major version; null when nothing is said. */
   nodeVersion: number | null;
   /** Those of `PROTECTIVE_KEYS` that the file sets. */
@@ -71,11 +74,9 @@ export function readProject(path: string): Project {
     "checkpointer.ttl",
     shown,
   );
-  const storeTtl = toSection(
-    section(document, "store", shown)["ttl"],
-    "store.ttl",
-    shown,
-  );
+  const store = section(document, "store", shown);
+  const storeTtl = toSection(store["ttl"], "store.ttl", shown);
+  const storeIndex = toSection(store["index"], "store.index", shown);
   return {
     configPath,
     root,
@@ -90,6 +91,7 @@ export function readProject(path: string): Project {
       http: toSection(document["http"], "http", shown),
       shown,
     }),
+    storeIndex: storeIndex && toStoreIndex(storeIndex, { root }),
     nodeVersion: toNodeVersion(document["node_version"], shown),
     protective: PROTECTIVE_KEYS.filter((key) => document[key] != null),
     warnings: [

@@ -17,6 +17,7 @@ const PROJECT: Project = {
   ttl: null,
   storeTtl: NO_STORE_TTL,
   webhooks: NO_WEBHOOKS,
+  storeIndex: null,
   nodeVersion: null,
   protective: [],
   warnings: [],

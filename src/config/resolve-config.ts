@@ -43,6 +43,7 @@ export function resolveConfig(input: ConfigInput): {
     ttl: project.ttl,
     storeTtl: project.storeTtl,
     webhooks: toWebhookSettings(project.webhooks, env),
+    storeIndex: project.storeIndex,
     workerEnv: toWorkerEnv(env, mode),
     langgraphConfig: toLangGraphConfig(env),
     studioUrl: toStudioUrl(env),

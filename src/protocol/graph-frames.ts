@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../lib/json.ts";
+import type { EmbeddingSpec } from "./embedding-frames.ts";
 import type { Method } from "./method.ts";
 
 /** One entry of `graphs` in langgraph.json. */
@@ -23,7 +24,12 @@ export interface GraphSchemas {
 export type GraphRequests = {
   /** Loads every graph; a `graph.loaded` or `graph.failed` notice for each comes first. */
   "project.load": Method<
-    { root: string; graphs: GraphSpec[] },
+    {
+      root: string;
+      graphs: GraphSpec[];
+      /** Null: the store has no index. */
+      embedding?: EmbeddingSpec | null;
+    },
     { loaded: string[]; failed: Record<string, GraphFailure> }
   >;
   /** The drawable graph: `{nodes, edges}`. `xray` is a depth, or true for all of it. */

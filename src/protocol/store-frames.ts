@@ -7,6 +7,8 @@ export interface StoreItem {
   value: JsonObject;
   created_at: string;
   updated_at: string;
+  /** Of what a query found: how alike it is, from -1 to 1; null when the query means nothing. */
+  score?: number | null;
 }
 
 /** One operation of LangGraph's `BaseStore.batch`. */

@@ -19,17 +19,16 @@ import type {
 } from "../model/store-requests.ts";
 import type { StoreItem } from "../protocol/store-frames.ts";
 import type { Database, Queryable } from "../storage/database.ts";
-import {
-  listStoreNamespaces,
-  searchStoreItems,
-} from "../storage/store-search.ts";
+import { listStoreNamespaces } from "../storage/store-search.ts";
 import {
   deleteStoreItem,
   getStoreItem,
-  putStoreItem,
   refreshStoreItem,
   type StoreRow,
 } from "../storage/store.ts";
+import { putWithVectors } from "../storage/store-vectors.ts";
+import type { Embedder } from "../workers/embedder.ts";
+import { findItems } from "../workers/find-items.ts";
 
 /*
  * The store as clients see it; graphs have the same items by
@@ -39,21 +38,27 @@ import {
 export interface StoreDeps {
   database: Database;
   storeTtl: StoreTtl;
+  /** Null: the store has no index. */
+  embedder: Embedder | null;
 }
 
 const itemNotFound = () => notFound("Item not found");
 
 /** Throws 404 when an item is there that the caller may not see, 403 when they may not have this one. */
 export async function putItem(
-  { database, storeTtl }: StoreDeps,
+  { database, storeTtl, embedder }: StoreDeps,
   caller: Caller,
-  { namespace, key, value, ttl }: StorePut,
+  { namespace, key, value, index, ttl }: StorePut,
 ): Promise<void> {
   requireAddress({ namespace, key });
-  const item = { namespace, key, value, ttl_minutes: lifetime(ttl, storeTtl) };
+  const item = {
+    ...{ namespace, key, value, index_paths: index },
+    ttl_minutes: lifetime(ttl, storeTtl),
+  };
   if (!mayHave(caller, item)) throw await refusal(database, caller, item);
+  const vectors = (await embedder?.ofItem(value, index)) ?? null;
   const outcome = await database.transaction((tx) =>
-    putStoreItem(tx, item, caller.access),
+    putWithVectors(tx, { item, vectors }, caller.access),
   );
   if (outcome === "hidden") throw itemNotFound();
 }
@@ -90,16 +95,20 @@ export async function deleteItem(
 }
 
 export async function searchItems(
-  { database, storeTtl }: StoreDeps,
+  { database, storeTtl, embedder }: StoreDeps,
   caller: Caller,
-  { refresh_ttl, ...search }: StoreSearchRequest,
+  { refresh_ttl, query, ...search }: StoreSearchRequest,
 ): Promise<StoreItem[]> {
   const { namespace_prefix } = search;
   requireNamespace(namespace_prefix, {
     field: "namespace_prefix",
     allowEmpty: true,
   });
-  const rows = await searchStoreItems(database, search, caller.access);
+  const rows = await findItems(
+    { database, embedder },
+    { ...search, query },
+    caller.access,
+  );
   await touch(database, rows, refresh_ttl ?? storeTtl.refresh_on_read);
   return rows.map(shown);
 }

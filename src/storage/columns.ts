@@ -15,6 +15,7 @@ const JSON_COLUMNS = [
   "checkpoint",
   "channels",
   "value",
+  "index_paths",
   "rest_graph",
   "headers",
   "payload",

@@ -24,6 +24,16 @@ export interface Database extends Queryable, AsyncDisposable {
   readonly isExclusive: boolean;
 
   /**
+   * As `query`, for what may take tens of milliseconds: SQLite runs it in a
+   * thread of its own, so that the event loop goes on meanwhile. It sees what
+   * was committed before, and is the only place for `Dialect.likeness`.
+   */
+  queryAside<Row>(statement: Sql): Promise<Row[]>;
+
+  /** Makes vectors known to the engine. Rejects with what is missing and the remedy. */
+  enableVectors(): Promise<void>;
+
+  /**
    * Runs `fn`, commits, and resolves once the commit survives the death of
    * this process; rolls back when `fn` throws. Whoever tells somebody outside
    * of it awaits `durable` first (the HTTP API does for every response).

@@ -40,6 +40,12 @@ export interface Dialect {
   /** Whether `column` is one of `values`. The text does not vary with their number. */
   isMember(column: Sql, values: readonly string[]): Sql;
 
+  /** A vector as a parameter; its bytes are 32-bit floats, the lowest byte first. */
+  vector(bytes: Uint8Array): Sql;
+
+  /** How alike the vector in `column` and another are: the cosine of the angle between them. */
+  likeness(column: Sql, bytes: Uint8Array): Sql;
+
   /** Whether text `column` has `text` in it, whatever the case; no character of it is a pattern. */
   containsText(column: Sql, text: string): Sql;
 }

@@ -10,6 +10,8 @@ export interface SqliteConnection {
     options: { deterministic: boolean },
     fn: (...values: never[]) => unknown,
   ): void;
+  enableLoadExtension(allow: boolean): void;
+  loadExtension(path: string): void;
   close(): void;
 }
 
@@ -17,14 +19,19 @@ export interface SqliteStatement {
   all(...values: unknown[]): Record<string, unknown>[];
 }
 
+interface OpenOptions {
+  readOnly: boolean;
+  allowExtension?: boolean;
+}
+
 export interface SqliteDriver {
   readonly name: "node:sqlite" | "@photostructure/sqlite";
-  open(path: string, options: { readOnly: boolean }): SqliteConnection;
+  open(path: string, options: OpenOptions): SqliteConnection;
 }
 
 type DatabaseSync = new (
   path: string,
-  options: { readOnly: boolean },
+  options: OpenOptions,
 ) => SqliteConnection;
 
 const require = createRequire(import.meta.url);

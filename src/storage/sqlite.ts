@@ -6,6 +6,7 @@ import type { Database, Queryable } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
 import { leastLength, LONG_NEEDLE, needleReader } from "./json-needle.ts";
 import { entriesReader } from "./metadata-entries.ts";
+import { SqliteAside } from "./sqlite-aside.ts";
 import { LogSync } from "./sqlite-sync.ts";
 import { EMPTY, json, JsonParameter, raw, sql, type Sql } from "./sql.ts";
 import {
@@ -57,6 +58,10 @@ const SQLITE: Dialect = {
     sql`${column} in (select value from json_each(${json(values)}))`,
   containsText: (column, text) =>
     sql`contains_text(${column}, ${text.toLowerCase()})`,
+  vector: (bytes) => sql`${bytes}`,
+  // Null when one of them has no direction.
+  likeness: (column, bytes) =>
+    sql`coalesce(1 - vec_distance_cosine(${column}, ${bytes}), 0)`,
 };
 
 interface Write {
@@ -74,6 +79,7 @@ export class SqliteDatabase implements Database {
   /** Null when nobody waits for the disk. */
   readonly #log: LogSync | null;
   readonly #notifications = new EventEmitter().setMaxListeners(0);
+  readonly #aside: SqliteAside;
   #queue: Write[] = [];
   #draining: Promise<void> | null = null;
   #isClosed = false;
@@ -88,12 +94,22 @@ export class SqliteDatabase implements Database {
     this.#writer.configure();
     this.#log = durability === "full" ? new LogSync(path) : null;
     this.#reader = new Connection(driver.open(path, { readOnly: true }));
+    this.#aside = new SqliteAside({ path, driver: driver.name });
   }
 
   /** Between groups the writer reads: each commit empties the page cache of every connection but its own. */
   query<Row>(statement: Sql): Promise<Row[]> {
     const isBetween = !this.#writer.isTransaction && !this.#isClosed;
     return (isBetween ? this.#writer : this.#reader).query<Row>(statement);
+  }
+
+  queryAside<Row>(statement: Sql): Promise<Row[]> {
+    const values = statement.values.map(encoded);
+    return this.#aside.query<Row>(textOf(statement), values);
+  }
+
+  enableVectors(): Promise<void> {
+    return this.#aside.enableVectors();
   }
 
   transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T> {
@@ -133,6 +149,7 @@ export class SqliteDatabase implements Database {
     this.#isClosed = true;
     await this.#draining;
     await this.#log?.close();
+    await this.#aside.close();
     this.#reader.close();
     try {
       // Everything into the one file: whoever copies it after a clean stop has it all.
@@ -226,7 +243,7 @@ export function openSqliteSnapshot(path: string): Snapshot {
   };
 }
 
-class Connection implements Queryable {
+export class Connection implements Queryable {
   readonly dialect = SQLITE;
   readonly #connection: SqliteConnection;
   readonly #statements = new Map<string, SqliteStatement>();
@@ -294,15 +311,19 @@ class Connection implements Queryable {
   }
 
   async query<Row>(statement: Sql): Promise<Row[]> {
-    const text = statement.text(() => "?");
+    const rows = this.run(textOf(statement), statement.values.map(encoded));
+    return rows as Row[];
+  }
+
+  run(text: string, values: readonly unknown[]): Record<string, unknown>[] {
     let prepared = this.#statements.get(text);
     if (prepared === undefined) {
       prepared = this.#connection.prepare(text);
       this.#statements.set(text, prepared);
     }
-    const rows = prepared.all(...statement.values.map(encoded));
+    const rows = prepared.all(...values);
     for (const row of rows) decodeRow(row);
-    return rows as Row[];
+    return rows;
   }
 
   close(): void {
@@ -332,6 +353,8 @@ class Transaction implements Queryable {
     return this.#connection.query<Row>(statement);
   }
 }
+
+const textOf = (statement: Sql): string => statement.text(() => "?");
 
 function encoded(value: unknown): unknown {
   if (value instanceof JsonParameter) return value.toText();

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { AccessFilter } from "../model/access.ts";
+import type { ItemIndex } from "../model/store-index.ts";
 import type { StoreAddress } from "../model/store-item.ts";
 import type { StoreItem } from "../protocol/store-frames.ts";
 import { first, type Queryable } from "./database.ts";
@@ -40,6 +41,14 @@ export async function getStoreItem(
   return row === null ? null : decoded(row);
 }
 
+export interface StoreWrite extends StoreAddress {
+  value: JsonObject;
+  ttl_minutes: number | null;
+  /** What its vectors are made by; without it, they are to be made. */
+  indexed_as?: string | null;
+  index_paths?: ItemIndex;
+}
+
 /**
  * Replaces the value; `created_at` stays that of the first put. `ttl_minutes`
  * null: it lives for ever. "hidden": the caller may not see the item that is
@@ -47,16 +56,18 @@ export async function getStoreItem(
  */
 export async function putStoreItem(
   tx: Queryable,
-  item: StoreAddress & { value: JsonObject; ttl_minutes: number | null },
+  item: StoreWrite,
   access: AccessFilter,
 ): Promise<"stored" | "hidden"> {
   const { now, plusMinutes } = tx.dialect;
   const rows = await tx.query(sql`
     insert into store_items (
-      namespace, key, value, created_at, updated_at, ttl_minutes, expires_at)
+      namespace, key, value, created_at, updated_at, ttl_minutes, expires_at,
+      indexed_as, index_paths)
     values (
       ${joined(item.namespace)}, ${item.key}, ${json(item.value)}, ${now}, ${now},
-      ${item.ttl_minutes}, ${plusMinutes(now, sql`${item.ttl_minutes}`)})
+      ${item.ttl_minutes}, ${plusMinutes(now, sql`${item.ttl_minutes}`)},
+      ${item.indexed_as ?? null}, ${item.index_paths == null ? null : json(item.index_paths)})
     on conflict (namespace, key) do update set
       value = excluded.value,
       created_at = case
@@ -65,7 +76,9 @@ export async function putStoreItem(
       end,
       updated_at = excluded.updated_at,
       ttl_minutes = excluded.ttl_minutes,
-      expires_at = excluded.expires_at
+      expires_at = excluded.expires_at,
+      indexed_as = excluded.indexed_as,
+      index_paths = excluded.index_paths
     ${replaceable(tx, access)}
     returning key`);
   return rows.length > 0 ? "stored" : "hidden";
@@ -118,7 +131,7 @@ export async function deleteExpiredStoreItems(
   return rows.length;
 }
 
-const addressed = ({ namespace, key }: StoreAddress): Sql =>
+export const addressed = ({ namespace, key }: StoreAddress): Sql =>
   sql`namespace = ${joined(namespace)} and key = ${key}`;
 
 export const alive = ({ dialect }: Queryable): Sql =>

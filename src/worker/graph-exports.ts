@@ -31,7 +31,7 @@ export async function exportedValue(
   name: string,
   file: string,
 ): Promise<unknown> {
-  const names = namesOf(module);
+  const names = exportsOf(module);
   if (!names.has(name)) throw missingExport(name, file, [...names.keys()]);
   const value = await names.get(name);
   if (value === undefined || value === null) throw nullish();
@@ -54,7 +54,9 @@ export async function graphOf(exported: unknown): Promise<CompiledGraph> {
  * A CommonJS module shows its exports under `default`, and Node finds by name
  * only those that a scan of the source can see.
  */
-function namesOf(module: Record<string, unknown>): Map<string, unknown> {
+export function exportsOf(
+  module: Record<string, unknown>,
+): Map<string, unknown> {
   const names = new Map(Object.entries(module));
   names.delete("module.exports"); // what Node ≥ 23 adds to every CommonJS module
   const inner = module["default"];

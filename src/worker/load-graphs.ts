@@ -2,7 +2,12 @@ import { existsSync } from "node:fs";
 import { relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Json, JsonObject } from "../lib/json.ts";
-import type { GraphFailure, GraphSpec } from "../protocol/graph-frames.ts";
+import type { EmbeddingSpec } from "../protocol/embedding-frames.ts";
+import type {
+  GraphFailure,
+  GraphRequests,
+  GraphSpec,
+} from "../protocol/graph-frames.ts";
 import {
   exportedValue,
   graphOf,
@@ -25,6 +30,8 @@ export interface Project {
   /** Absolute path of the directory of langgraph.json. */
   root: string;
   graphs: Map<string, GraphEntry>;
+  /** Null: nothing is embedded. */
+  embedding: EmbeddingSpec | null;
 }
 
 export interface GraphUse {
@@ -39,16 +46,21 @@ export interface LoadListener {
   failed(graphId: string, failure: GraphFailure): void;
 }
 
-export const emptyProject = (): Project => ({ root: "", graphs: new Map() });
+export const emptyProject = (): Project => ({
+  root: "",
+  graphs: new Map(),
+  embedding: null,
+});
 
 /** Fills `project`. A graph that fails takes no other one with it. Never rejects because of user code. */
 export async function loadProject(
   project: Project,
-  source: { root: string; graphs: GraphSpec[] },
+  source: GraphRequests["project.load"]["params"],
   listener: LoadListener,
 ): Promise<void> {
   await registerSourceLoaders();
   project.root = source.root;
+  project.embedding = source.embedding ?? null;
   project.graphs.clear();
   const entries = await Promise.all(
     source.graphs.map((spec) => loadEntry(spec, source.root, listener)),

@@ -1,9 +1,9 @@
 import {
   BaseStore,
   InvalidNamespaceError,
-  type Item,
   type Operation,
   type OperationResults,
+  type SearchItem,
 } from "@langchain/langgraph-checkpoint";
 import type { JsonObject } from "../lib/json.ts";
 import { isStorable, STORABLE } from "../lib/storable.ts";
@@ -173,10 +173,11 @@ function decode(operation: StoreOperation, result: StoreResult): unknown {
   }
 }
 
-const asItem = (item: StoreItem): Item => ({
+const asItem = (item: StoreItem): SearchItem => ({
   namespace: item.namespace,
   key: item.key,
   value: item.value,
   createdAt: new Date(item.created_at),
   updatedAt: new Date(item.updated_at),
+  ...(item.score == null ? {} : { score: item.score }),
 });

@@ -9,6 +9,7 @@ import type { GraphRequests } from "../protocol/graph-frames.ts";
 import { Peer } from "../protocol/peer.ts";
 import type { Pipe } from "../protocol/pipe.ts";
 import type { WorkerContext } from "./context.ts";
+import { embeddingRequests } from "./embed.ts";
 import { graphRequests } from "./graph-requests.ts";
 import { stateRequests } from "./graph-state.ts";
 import { emptyProject, loadProject } from "./load-graphs.ts";
@@ -45,6 +46,7 @@ export function serveWorker(pipe: Pipe): Worker {
       ...runs.requests,
       ...stateRequests(context),
       ...graphRequests(context),
+      ...embeddingRequests(context),
     },
     notices: runs.notices,
   });

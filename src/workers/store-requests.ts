@@ -21,23 +21,55 @@ import {
 import {
   deleteStoreItem,
   getStoreItem,
-  putStoreItem,
   refreshStoreItem,
   type StoreRow,
 } from "../storage/store.ts";
+import { putWithVectors, type ItemVectors } from "../storage/store-vectors.ts";
+import type { Embedder } from "./embedder.ts";
+import { findItems } from "./find-items.ts";
 
 /** Answers the stores of workers. A graph may see every item. */
 export function storeRequests(deps: {
   database: Database;
   ttl?: StoreTtl;
+  /** Null: the store has no index. */
+  embedder?: Embedder | null;
 }): RequestServer<StoreRequests> {
-  const { database, ttl = NO_STORE_TTL } = deps;
+  const { database, ttl = NO_STORE_TTL, embedder = null } = deps;
   return {
     "store.batch": async ({ operations }) => {
       operations.forEach(requireValid);
-      return runBatch(database, operations, ttl);
+      const steps =
+        embedder === null
+          ? operations.map((operation) => ({ operation }))
+          : await Promise.all(
+              operations.map((operation) =>
+                prepared({ database, embedder }, operation),
+              ),
+            );
+      return runBatch(database, steps, ttl);
     },
   };
+}
+
+/** An operation, and what workers have been asked for it beforehand: no transaction waits for user code. */
+interface Step {
+  operation: StoreOperation;
+  /** Of a put. */
+  vectors?: ItemVectors;
+  /** What a query finds. */
+  found?: StoreRow[];
+}
+
+async function prepared(
+  deps: { database: Database; embedder: Embedder },
+  operation: StoreOperation,
+): Promise<Step> {
+  if (operation.op === "search" && operation.query !== undefined)
+    return { operation, found: await findItems(deps, operation, UNRESTRICTED) };
+  if (operation.op !== "put" || operation.value === null) return { operation };
+  const { value, index } = operation;
+  return { operation, vectors: await deps.embedder.ofItem(value, index) };
 }
 
 /**
@@ -46,15 +78,15 @@ export function storeRequests(deps: {
  */
 async function runBatch(
   database: Database,
-  operations: readonly StoreOperation[],
+  steps: readonly Step[],
   ttl: StoreTtl,
 ): Promise<StoreResult[]> {
-  const firstPut = operations.findIndex(isPut);
-  if (firstPut === -1) return readAll(database, operations, ttl);
-  const end = operations.findLastIndex(isPut) + 1;
-  const before = operations.slice(0, firstPut);
-  const changes = operations.slice(firstPut, end);
-  const after = operations.slice(end);
+  const firstPut = steps.findIndex(isPut);
+  if (firstPut === -1) return readAll(database, steps, ttl);
+  const end = steps.findLastIndex(isPut) + 1;
+  const before = steps.slice(0, firstPut);
+  const changes = steps.slice(firstPut, end);
+  const after = steps.slice(end);
   return [
     ...(await readAll(database, before, ttl)),
     ...(await durably(database, (tx) => runAll(tx, changes, ttl))),
@@ -72,23 +104,24 @@ async function durably<T>(
   return result;
 }
 
-const isPut = (
-  operation: StoreOperation,
-): operation is StoreOperation & { op: "put" } => operation.op === "put";
+type Put = StoreOperation & { op: "put" };
+
+const isPut = (step: Step): step is Step & { operation: Put } =>
+  step.operation.op === "put";
 
 async function runAll(
   tx: Queryable,
-  operations: readonly StoreOperation[],
+  steps: readonly Step[],
   ttl: StoreTtl,
 ): Promise<StoreResult[]> {
   const results: StoreResult[] = [];
-  for (const operation of operations) {
-    if (isPut(operation)) {
-      await put(tx, operation, ttl);
+  for (const step of steps) {
+    if (isPut(step)) {
+      await put(tx, step, ttl);
       results.push(null);
       continue;
     }
-    const { result, touched } = await read(tx, operation, ttl);
+    const { result, touched } = await read(tx, step, ttl);
     for (const item of touched) await refreshStoreItem(tx, item);
     results.push(result);
   }
@@ -97,11 +130,11 @@ async function runAll(
 
 async function readAll(
   database: Database,
-  operations: readonly StoreOperation[],
+  steps: readonly Step[],
   ttl: StoreTtl,
 ): Promise<StoreResult[]> {
   const reads = await Promise.all(
-    operations.map((operation) => read(database, operation, ttl)),
+    steps.map((step) => read(database, step, ttl)),
   );
   const touched = reads.flatMap((one) => one.touched);
   if (touched.length > 0)
@@ -119,7 +152,7 @@ interface Read {
 
 async function read(
   db: Queryable,
-  operation: StoreOperation,
+  { operation, found }: Step,
   ttl: StoreTtl,
 ): Promise<Read> {
   switch (operation.op) {
@@ -132,7 +165,8 @@ async function read(
       };
     }
     case "search": {
-      const rows = await searchStoreItems(db, operation, UNRESTRICTED);
+      const rows =
+        found ?? (await searchStoreItems(db, operation, UNRESTRICTED));
       return {
         result: rows.map(shown),
         touched: ttl.refresh_on_read ? mortal(rows) : [],
@@ -150,17 +184,19 @@ async function read(
 
 async function put(
   tx: Queryable,
-  { namespace, key, value, ttl_minutes }: StoreOperation & { op: "put" },
+  { operation, vectors }: Step & { operation: Put },
   ttl: StoreTtl,
 ): Promise<void> {
-  if (value === null)
+  const { namespace, key, value, index, ttl_minutes } = operation;
+  if (value === null) {
     await deleteStoreItem(tx, { namespace, key }, UNRESTRICTED);
-  else
-    await putStoreItem(
-      tx,
-      { namespace, key, value, ttl_minutes: lifetime(ttl_minutes, ttl) },
-      UNRESTRICTED,
-    );
+    return;
+  }
+  const item = {
+    ...{ namespace, key, value, index_paths: index },
+    ttl_minutes: lifetime(ttl_minutes, ttl),
+  };
+  await putWithVectors(tx, { item, vectors: vectors ?? null }, UNRESTRICTED);
 }
 
 const mortal = (rows: readonly StoreRow[]): StoreRow[] =>

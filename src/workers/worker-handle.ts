@@ -7,6 +7,7 @@ import type {
   WorkerNotices,
   WorkerRequests,
 } from "../protocol/frames.ts";
+import type { EmbeddingSpec } from "../protocol/embedding-frames.ts";
 import type { GraphFailure } from "../protocol/graph-frames.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import {
@@ -30,6 +31,8 @@ export type WorkerState = "starting" | "ready" | "retired" | "gone";
 export interface WorkerProject {
   root: string;
   graphs: GraphSpec[];
+  /** Null: the store has no index. */
+  embedding?: EmbeddingSpec | null;
 }
 
 export interface WorkerHandleOptions {

@@ -20,7 +20,7 @@ const ada = caller({ namespace: { $contains: "ada" } });
 
 async function openStore(driver: SqliteDriver) {
   const { database, close } = await openTestDatabase(driver);
-  const deps = { database, storeTtl: NO_STORE_TTL };
+  const deps = { database, storeTtl: NO_STORE_TTL, embedder: null };
   const page = { limit: 10, offset: 0 };
   return {
     database,

@@ -148,6 +148,7 @@ describe("keys of langgraph.json", () => {
     expect(project).toMatchObject({
       ttl: { ttl_minutes: 43200 },
       storeTtl: { default_minutes: 43200 },
+      storeIndex: null,
     });
   });
 });
@@ -168,6 +169,7 @@ function configWith(env: Record<string, string>): Omit<Config, "workerEnv"> {
 const PROJECT: Project = {
   ...{ configPath: "/p/langgraph.json", root: "/p", graphs: [] },
   ...{ env: { kind: "none" }, cors: null, ttl: null, nodeVersion: null },
+  storeIndex: null,
   ...{ storeTtl: { default_minutes: null, refresh_on_read: true } },
   ...{ webhooks: NO_WEBHOOKS },
   ...{ protective: [], warnings: [], configurableHeaders: null },

@@ -28,6 +28,7 @@ export function testApp(
     log,
     defaultTtl: null,
     storeTtl: NO_STORE_TTL,
+    embedder: null,
     events: new EventLog({ database, log }),
     maxAttempts: 3,
     webhooks: { isEnabled: true, policy: webhookPolicy(STANDARD_RULES) },
