@@ -10,10 +10,14 @@ export function portableRow(table: string, row: Row): Row {
       value instanceof Uint8Array
         ? { base64: Buffer.from(value).toString("base64") }
         : value;
+  if (table === "store_items") return { ...portable, ...UNINDEXED };
   return table === "runs" && row["q"] === "running"
     ? { ...portable, ...HANDED_BACK }
     : portable;
 }
+
+/** Its vectors stay behind: where it arrives, they are made anew. */
+const UNINDEXED = { indexed_as: null };
 
 /** Nobody executes it where it arrives: it goes on from its last checkpoint, as after the death of its server. */
 const HANDED_BACK = { q: "ready", status: "pending", owner: null };

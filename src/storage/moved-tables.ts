@@ -62,5 +62,6 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   instances: "server processes; their runs go back to the queue",
   thread_metadata: "kept by triggers on threads",
   thread_metadata_entries: "kept by triggers on threads",
+  store_vectors: "made anew, from the items",
   thread_status_totals: "kept by triggers on threads",
 };

@@ -5,6 +5,8 @@ export const shared = (database: Database): Database => ({
   isExclusive: false,
   dialect: database.dialect,
   query: (statement) => database.query(statement),
+  queryAside: (statement) => database.queryAside(statement),
+  enableVectors: () => database.enableVectors(),
   transaction: (fn) => database.transaction(fn),
   durable: () => database.durable(),
   listen: (channel, fn, onGap) => database.listen(channel, fn, onGap),
