@@ -224,11 +224,11 @@ async function loadApp(
 
 /** In `dev` the next free port does as well, unless the user asked for this one. */
 async function listenFor(config: Config): Promise<Listening> {
-  const { host, port, mode } = config;
+  const { host, port, mode, bodyLimitBytes: maxFrameBytes } = config;
   const mayMove = mode === "dev" && !port.explicit;
   for (let candidate = port.value; ; candidate += 1) {
     try {
-      return await listen({ host, port: candidate });
+      return await listen({ host, port: candidate, maxFrameBytes });
     } catch (cause) {
       const isTaken = (cause as { code?: string }).code === "EADDRINUSE";
       if (!mayMove || !isTaken || candidate === 65_535) throw cause;

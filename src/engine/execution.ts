@@ -4,6 +4,7 @@ import type { ThreadSnapshot } from "../model/thread.ts";
 import type { ClaimedRun } from "../storage/run-queue.ts";
 import type { AttemptOutcome } from "../workers/attempt.ts";
 import type { WorkerPool } from "../workers/pool.ts";
+import { openingEvents } from "./edge-events.ts";
 import { ROLLED_BACK, type RunEnd } from "./finish-run.ts";
 import { newestCheckpoint, snapshotOf } from "./run-checkpoints.ts";
 import { RunRecord, type RecordDeps } from "./run-record.ts";
@@ -54,11 +55,9 @@ export class Execution {
 
   async perform(firstSeq: number): Promise<void> {
     const { events, log } = this.#deps;
-    const { run_id, attempt } = this.run;
-    events.open(this.run, firstSeq, { isKept: this.run.keeps_events });
-    void events.append(this.run, [
-      ["metadata", JSON.stringify({ run_id, attempt })],
-    ]);
+    const { run_id } = this.run;
+    events.open(this.run, firstSeq, { isKept: this.#isWatched });
+    void events.append(this.run, openingEvents(this.run));
     try {
       const end = await this.#attempt();
       if (end === "handed back")
@@ -117,7 +116,7 @@ export class Execution {
         ...run,
         head,
         resume: run.input_applied,
-        watched: run.keeps_events,
+        watched: this.#isWatched,
       },
       { alone },
     );
@@ -136,7 +135,11 @@ export class Execution {
         return { status: "success", error: null, snapshot: outcome.snapshot };
       case "error": {
         const snapshot = outcome.snapshot ?? (await this.#snapshot());
-        return { status: "error", error: outcome.error, snapshot };
+        const { error, refusal } = outcome;
+        return {
+          ...{ status: "error", error, snapshot },
+          ...(refusal === undefined ? {} : { refusal }),
+        };
       }
       case "interrupted":
         return this.#stopped(outcome.snapshot);
@@ -175,6 +178,11 @@ export class Execution {
       error: null,
       snapshot: await this.#snapshot(),
     };
+  }
+
+  get #isWatched(): boolean {
+    const { keeps_events, thread_id } = this.run;
+    return keeps_events || this.#deps.events.isRead(thread_id);
   }
 
   get #allDeaths(): number {

@@ -1,5 +1,5 @@
 import { UNRESTRICTED } from "../model/access.ts";
-import type { RunError, RunStatus } from "../model/run.ts";
+import type { RefusedResume, RunError, RunStatus } from "../model/run.ts";
 import {
   statusOf,
   type ThreadSnapshot,
@@ -23,7 +23,6 @@ import {
 import { lockThread, setThreadSnapshot } from "../storage/threads.ts";
 import { insertDelivery } from "../storage/webhook-deliveries.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
-import type { ProducedEvent } from "../model/run-event.ts";
 import { storeRunWrites } from "../workers/checkpoint-requests.ts";
 
 /** How a run ended. */
@@ -32,14 +31,8 @@ export interface RunEnd {
   error: RunError | null;
   /** How it leaves the thread; null when nobody could tell, and then the thread keeps what it shows. */
   snapshot: ThreadSnapshot | null;
-}
-
-/** The last frames of the run's stream. */
-export function closingEvents(runId: string, end: RunEnd): ProducedEvent[] {
-  const events: ProducedEvent[] = [];
-  if (end.error !== null) events.push(["error", JSON.stringify(end.error)]);
-  events.push(["end", JSON.stringify({ run_id: runId, status: end.status })]);
-  return events;
+  /** Why its answers were refused, when that is why it failed. */
+  refusal?: RefusedResume;
 }
 
 /** How the stream of a run ends that is rolled back, however its graph has ended. */

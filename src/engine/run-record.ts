@@ -8,12 +8,8 @@ import { insertSegment, type Segment } from "../storage/event-segments.ts";
 import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
 import type { EventLog } from "../stream/event-log.ts";
 import { storeRunWrites } from "../workers/checkpoint-requests.ts";
-import {
-  closingEvents,
-  recordEnd,
-  ROLLED_BACK,
-  type RunEnd,
-} from "./finish-run.ts";
+import { closingEvents } from "./edge-events.ts";
+import { recordEnd, ROLLED_BACK, type RunEnd } from "./finish-run.ts";
 
 export interface RecordDeps {
   database: Database;
@@ -43,7 +39,7 @@ export class RunRecord {
   async end(end: RunEnd): Promise<void> {
     const { database, events, log } = this.#deps;
     const { run_id, thread_id } = this.#run;
-    const closing = closingEvents(run_id, end);
+    const closing = closingEvents(this.#run, end);
     const segment = this.#leaner(await events.take(this.#run, closing), end);
     const recorded = await this.#persistently(() =>
       database
@@ -56,7 +52,7 @@ export class RunRecord {
     if (recorded === "incomplete") return this.#repeat(segment, closing.length);
     events.close(
       this.#run,
-      recorded.isGone ? closingEvents(run_id, ROLLED_BACK) : closing,
+      recorded.isGone ? closingEvents(this.#run, ROLLED_BACK) : closing,
     );
     database.notify(CHANNELS.finished, run_id);
     if (recorded.hasWebhook) database.notify(CHANNELS.webhooks, run_id);

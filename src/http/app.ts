@@ -10,6 +10,7 @@ import { assistantChangeRoutes } from "./routes/assistant-changes.ts";
 import { assistantRoutes } from "./routes/assistants.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { notYetRoutes } from "./routes/not-yet.ts";
+import { protocolRoutes } from "./routes/protocol.ts";
 import { runCreateRoutes } from "./routes/run-create.ts";
 import { runJoinRoutes } from "./routes/run-join.ts";
 import { runManyRoutes } from "./routes/run-many.ts";
@@ -41,6 +42,7 @@ export function createApp(deps: AppDeps): App {
     threadRoutes(deps),
     threadStateRoutes(deps),
     threadStreamRoutes(deps),
+    protocolRoutes(deps),
     runCreateRoutes(deps),
     runManyRoutes(deps),
     runRoutes(deps),

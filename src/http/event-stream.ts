@@ -1,16 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
-import type { RunEvent } from "../model/run-event.ts";
 import { sseStream } from "../stream/sse.ts";
 
 /** A connection that takes nothing for so long is cut off: its client, if there still is one, comes back with its last id. */
 const STALLED_MS = 60_000;
 
 /** A response of server-sent events, which nothing on its way may hold back. `onClose` as for `sseStream`. */
-export function eventStreamResponse(
+export function eventStreamResponse<T>(
   c: Context,
-  source: AsyncGenerator<RunEvent>,
+  source: AsyncGenerator<T>,
+  frameOf: (event: T) => string,
   onClose: (isComplete: boolean) => void,
   { stalledMs = STALLED_MS } = {},
 ): Response {
@@ -18,7 +18,7 @@ export function eventStreamResponse(
   c.header("Content-Type", "text/event-stream");
   c.header("Cache-Control", "no-store");
   c.header("X-Accel-Buffering", "no");
-  return c.body(sseStream(source, onClose));
+  return c.body(sseStream(source, frameOf, onClose));
 }
 
 /**

@@ -1,6 +1,7 @@
-import type { Server } from "node:http";
+import { IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
+import { WebSocketServer } from "ws";
 import { deferred } from "../lib/deferred.ts";
 import type { App } from "./deps.ts";
 import { keepDotSegments } from "./dot-segments.ts";
@@ -24,6 +25,30 @@ const KEEP_ALIVE_MS = 75_000;
 /** A client that takes longer to send its headers is not one we want. */
 const HEADERS_MS = 30_000;
 
+/** The close code that tells a client to come back. */
+const GOING_AWAY = 1001;
+
+/**
+ * Node hands every request with an `Upgrade` header to whoever upgrades, and
+ * others wait for ever. Some clients offer HTTP/2 with each request: theirs are
+ * requests like any other.
+ */
+class IncomingRequest extends IncomingMessage {
+  /** Set by the constructor of the class below, so it has no value of its own to begin with. */
+  declare private offersUpgrade: boolean;
+
+  /** Node sets it before it knows the headers, and asks for it after. */
+  get upgrade(): boolean {
+    return (
+      this.offersUpgrade && this.headers.upgrade?.toLowerCase() === "websocket"
+    );
+  }
+
+  set upgrade(isUpgrade: boolean) {
+    this.offersUpgrade = isUpgrade;
+  }
+}
+
 /** How often close() looks for connections that have become idle. */
 const IDLE_CHECK_MS = 50;
 
@@ -35,16 +60,26 @@ const IDLE_CHECK_MS = 50;
 export async function listen({
   host,
   port,
+  maxFrameBytes,
 }: {
   host: string;
   port: number;
+  /** Of a message on a WebSocket; a longer one closes it. */
+  maxFrameBytes?: number;
 }): Promise<Listening> {
   const served = deferred<App>();
   let app: App | null = null;
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false, // costs more than it saves for many small messages
+    ...(maxFrameBytes === undefined ? {} : { maxPayload: maxFrameBytes }),
+  });
   const server = createAdaptorServer({
     fetch: async (request, env) =>
       (app ?? (await served.promise)).fetch(request, env),
+    websocket: { server: sockets as never },
     serverOptions: {
+      IncomingMessage: IncomingRequest,
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: HEADERS_MS,
       requestTimeout: 0, // a large body over a slow line takes as long as it takes
@@ -62,7 +97,7 @@ export async function listen({
       app = ready;
       served.resolve(ready);
     },
-    close: (deadlineMs) => close(server, deadlineMs),
+    close: (deadlineMs) => close(server, sockets, deadlineMs),
   };
 }
 
@@ -95,11 +130,19 @@ function bindError(
   return Object.assign(new Error(reason, { cause }), { code: cause.code });
 }
 
-async function close(server: Server, deadlineMs: number): Promise<void> {
+async function close(
+  server: Server,
+  { clients }: WebSocketServer,
+  deadlineMs: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const sweep = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
-  const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
+  const deadline = setTimeout(() => {
+    server.closeAllConnections();
+    for (const socket of clients) socket.terminate();
+  }, deadlineMs);
   server.closeIdleConnections();
+  for (const socket of clients) socket.close(GOING_AWAY);
   try {
     await closed;
   } finally {

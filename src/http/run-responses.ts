@@ -9,7 +9,7 @@ import { cancelRun } from "../services/cancel-run.ts";
 import type { RunDeps } from "../services/run-deps.ts";
 import { streamRun } from "../services/run-stream.ts";
 import { waitForRun } from "../services/runs.ts";
-import { waitStream } from "../stream/sse.ts";
+import { runFrame, waitStream } from "../stream/sse.ts";
 import type { AppEnv } from "./deps.ts";
 import { eventStreamResponse } from "./event-stream.ts";
 
@@ -55,10 +55,11 @@ export function streamResponse(
     after: params.after,
     signal: gone.signal,
   });
-  return eventStreamResponse(c, filtered(events, params), (isComplete) => {
+  const onClose = (isComplete: boolean) => {
     gone.abort();
     if (!isComplete) onGone(deps, caller, run, params.onDisconnect);
-  });
+  };
+  return eventStreamResponse(c, filtered(events, params), runFrame, onClose);
 }
 
 /** A response whose JSON is still to come. */

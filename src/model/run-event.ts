@@ -8,10 +8,21 @@ export interface RunEvent {
   event: string;
   /** JSON on one line, ready for the wire. */
   data: string;
+  /** When it was produced, in milliseconds since 1970. */
+  at: number;
 }
 
-/** An event before the server gives it its seq: name, and JSON on one line. */
-export type ProducedEvent = readonly [event: string, data: string];
+/** An event before the server gives it its seq: name, JSON on one line, and when it was produced, unless that is now. */
+export type ProducedEvent = readonly [event: string, data: string, at?: number];
+
+/**
+ * Events that only readers of the streaming protocol see: `v2.messages|agent:1ef…`.
+ * What both kinds of readers see is in the log once, in the form of the run streams.
+ */
+export const PROTOCOL_PREFIX = "v2.";
+
+export const isForProtocolOnly = (event: string): boolean =>
+  event.startsWith(PROTOCOL_PREFIX);
 
 /** Mode of an event: `values|ns` -> `values`, `messages/partial` -> `messages`; what is called `messages` on the wire is `messages-tuple`. */
 export function modeOf(event: string): string {
@@ -35,6 +46,7 @@ export interface EventFilter {
 const ALWAYS_SENT = new Set(["metadata", "feedback", "error", "end"]);
 
 export function isWanted(event: string, filter: EventFilter): boolean {
+  if (isForProtocolOnly(event)) return false;
   const mode = modeOf(event);
   if (ALWAYS_SENT.has(mode)) return true;
   const { modes, namespaces } = filter;

@@ -16,6 +16,7 @@ import {
   MULTITASK_STRATEGIES,
   STREAM_MODES,
   type Durability,
+  type ProtocolRun,
   type StreamMode,
 } from "./run.ts";
 import { modesInBody, type ModeChoice } from "./stream-modes.ts";
@@ -155,4 +156,7 @@ export const runBatch = list(
 
 /** What both kinds of request agree on once they are parsed. */
 export type RunCreate = Omit<StatelessRunCreate, "on_completion"> &
-  Partial<Pick<ThreadRunCreate, "checkpoint" | "checkpoint_id">>;
+  Partial<Pick<ThreadRunCreate, "checkpoint" | "checkpoint_id">> & {
+    /** No client sends it: the streaming protocol has commands of its own. */
+    protocol?: ProtocolRun;
+  };

@@ -57,7 +57,14 @@ export interface RunKwargs {
   temporary: boolean;
   webhook: string | null;
   feedback_keys: string[] | null;
+  /** Of a run that was started by the streaming protocol, whose events it produces; runs of earlier versions have none. */
+  protocol: ProtocolRun | null;
 }
+
+export type ProtocolRun = {
+  /** The interrupts that the run answers. */
+  answers: string[];
+};
 
 /** A run as the API shows it. */
 export interface Run {
@@ -86,6 +93,14 @@ export type RunError = {
   /** The class of the exception, e.g. `GraphRecursionError`. */
   error: string;
   message: string;
+};
+
+/** Answers that no interrupt waits for, of a run with `strict_resume`. */
+export type RefusedResume = {
+  reason: string;
+  interrupt_ids: string[];
+  /** What does wait for an answer. */
+  pending_ids: string[];
 };
 
 export const isTerminal = (status: RunStatus): boolean =>

@@ -1,6 +1,11 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { ProducedEvent } from "../model/run-event.ts";
-import type { Fence, RunError, RunKwargs } from "../model/run.ts";
+import type {
+  Fence,
+  RefusedResume,
+  RunError,
+  RunKwargs,
+} from "../model/run.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import type {
   CheckpointRequests,
@@ -30,7 +35,12 @@ export interface RunExecution {
 
 export type RunOutcome =
   | { status: "success"; snapshot: ThreadSnapshot }
-  | { status: "error"; error: RunError; snapshot: ThreadSnapshot | null }
+  | {
+      status: "error";
+      error: RunError;
+      snapshot: ThreadSnapshot | null;
+      refusal?: RefusedResume;
+    }
   /** Stopped by `run.cancel`. */
   | { status: "interrupted"; snapshot: ThreadSnapshot | null }
   /** Another attempt holds the run: whatever this one did since is not stored. */

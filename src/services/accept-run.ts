@@ -41,7 +41,7 @@ export async function createThreadRun(
   caller: Caller,
   params: {
     thread_id: string;
-    request: ThreadRunCreate;
+    request: ThreadRunCreate & Pick<RunCreate, "protocol">;
     isStreamed?: boolean;
   },
 ): Promise<Run> {

@@ -35,6 +35,7 @@ export function assembleKwargs(params: {
     temporary: params.temporary,
     webhook: request.webhook ?? null,
     feedback_keys: request.feedback_keys ?? null,
+    protocol: request.protocol ?? null,
   };
 }
 

@@ -78,7 +78,7 @@ async function* instead(
   if (attempt === 0) return; // it has never started
   const seq =
     next === null ? await lastEventSeq(deps.database, thread_id) : next.seq - 1;
-  const frame = { seq, run_id, attempt };
+  const frame = { seq, run_id, attempt, at: Date.now() };
   const data = JSON.stringify({ run_id, attempt });
   yield { ...frame, event: "metadata", data };
   if (next !== null && isState(next)) return;
@@ -120,7 +120,7 @@ async function* syntheticEnd(
 ): AsyncGenerator<RunEvent> {
   const end = await getRunEnd(deps.database, run_id);
   const seq = await lastEventSeq(deps.database, thread_id);
-  const frame = { seq, run_id, attempt: 0 };
+  const frame = { seq, run_id, attempt: 0, at: Date.now() };
   if (end?.error != null)
     yield { ...frame, event: "error", data: JSON.stringify(end.error) };
   const data = JSON.stringify({ run_id, status: end?.status ?? "interrupted" });

@@ -1,5 +1,5 @@
 import type { Caller } from "../auth/caller.ts";
-import type { RunEvent } from "../model/run-event.ts";
+import { isForProtocolOnly, type RunEvent } from "../model/run-event.ts";
 import { EMPTY_STATE } from "../model/thread-state.ts";
 import type { ThreadStreamMode } from "../model/thread-stream.ts";
 import { threadExists } from "../storage/checkpoints.ts";
@@ -65,7 +65,7 @@ const isShown = (
   { event }: RunEvent,
   modes: readonly ThreadStreamMode[],
 ): boolean =>
-  modes.includes("run_modes") ||
+  (modes.includes("run_modes") && !isForProtocolOnly(event)) ||
   (modes.includes("lifecycle") && (event === "metadata" || event === "end"));
 
 async function stateFrame(

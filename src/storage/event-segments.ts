@@ -5,8 +5,9 @@ import { raw, sql, type Sql } from "./sql.ts";
 
 /*
  * A segment is a batch of events of one attempt with consecutive seq. Its text
- * has one line per event: the name, a tab, the data. Neither can hold a line
- * break: data is JSON on one line, and names are cleaned of control characters.
+ * has one line per event: the name, a tab, the data, a tab, when it was produced.
+ * None can hold a tab or a line break: data is JSON on one line, and names are
+ * cleaned of control characters.
  */
 
 export interface Segment extends Fence {
@@ -21,9 +22,7 @@ export async function insertSegment(
   tx: Queryable,
   segment: Segment,
 ): Promise<"stored" | "lost"> {
-  const text = segment.events
-    .map(([event, data]) => `${event}\t${data}`)
-    .join("\n");
+  const text = segment.events.map(lineOf).join("\n");
   const row = await first(
     tx,
     sql`
@@ -37,6 +36,9 @@ export async function insertSegment(
   );
   return row === null ? "lost" : "stored";
 }
+
+const lineOf = ([event, data, at = Date.now()]: ProducedEvent): string =>
+  `${event}\t${data}\t${at}`;
 
 interface SegmentRow {
   first_seq: number;
@@ -84,12 +86,15 @@ export async function listEventsBackwards(
 function parseSegment(row: SegmentRow): RunEvent[] {
   return row.events.split("\n").map((line, index) => {
     const tab = line.indexOf("\t");
+    const end = line.indexOf("\t", tab + 1);
+    const isTimed = end !== -1; // those of earlier versions are not
     return {
       seq: row.first_seq + index,
       run_id: row.run_id,
       attempt: row.attempt,
       event: line.slice(0, tab),
-      data: line.slice(tab + 1),
+      data: isTimed ? line.slice(tab + 1, end) : line.slice(tab + 1),
+      at: isTimed ? Number(line.slice(end + 1)) : 0,
     };
   });
 }
@@ -154,4 +159,31 @@ export async function deleteOldSegments(
       limit ${params.limit})
     returning first_seq`);
   return rows.length;
+}
+
+/** The run that has streamed last, as far as it is stored. */
+export async function newestStreamedRun(
+  db: Queryable,
+  threadId: string,
+): Promise<string | null> {
+  const row = await first<{ run_id: string }>(
+    db,
+    sql`
+      select run_id from event_segments where thread_id = ${threadId}
+      order by first_seq desc
+      limit 1`,
+  );
+  return row?.run_id ?? null;
+}
+
+/** The number of the first stored event of a run; null when there is none. */
+export async function firstEventSeq(
+  db: Queryable,
+  runId: string,
+): Promise<number | null> {
+  const row = await first<{ seq: number | null }>(
+    db,
+    sql`select min(first_seq) as seq from event_segments where run_id = ${runId}`,
+  );
+  return row?.seq ?? null;
 }

@@ -125,6 +125,18 @@ export async function getLastCheckpointId(
   return row?.last_checkpoint_id ?? null;
 }
 
+/** Null when the run is gone. */
+export async function getGraphOfRun(
+  db: Queryable,
+  runId: string,
+): Promise<string | null> {
+  const row = await first<{ graph_id: string }>(
+    db,
+    sql`select graph_id from runs where run_id = ${runId}`,
+  );
+  return row?.graph_id ?? null;
+}
+
 /** How often the run was claimed; 0 when it never was, or is gone. */
 export async function getAttempt(
   db: Queryable,

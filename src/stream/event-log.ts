@@ -63,6 +63,8 @@ export class EventLog {
   readonly #log: Logger;
   readonly #runs = new Map<string, OpenRun>();
   readonly #listeners = new Map<string, Set<Listener>>();
+  /** Threads whose events are kept, and for how many readers. */
+  readonly #kept = new Map<string, number>();
   #unflushedBytes = 0;
   #heldBytes = 0;
   #isFlushing = false;
@@ -93,10 +95,14 @@ export class EventLog {
    * room for more, else a promise that the producer waits for. Events of an
    * attempt that is not open any more are dropped.
    */
-  append(fence: Fence, events: readonly ProducedEvent[]): Promise<void> | null {
+  append(
+    fence: Fence,
+    produced: readonly ProducedEvent[],
+  ): Promise<void> | null {
     const run = this.#find(fence);
-    if (run === null || events.length === 0) return null;
-    for (const produced of events) this.#publish(run, produced);
+    if (run === null || produced.length === 0) return null;
+    const events = produced.map(timed);
+    for (const event of events) this.#publish(run, event);
     run.pending.push(...events);
     if (!run.isKept) {
       this.#heldBytes += bytesOf(events);
@@ -125,7 +131,25 @@ export class EventLog {
     if (!this.#isFlushing) void this.#flush();
   }
 
-  /** The same for whatever runs on the thread. */
+  /** For a reader who comes back for what it has had: what runs on the thread is kept, and what starts meanwhile. */
+  keepWhileRead(threadId: string): Disposable {
+    this.#kept.set(threadId, (this.#kept.get(threadId) ?? 0) + 1);
+    this.keepAll(threadId);
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#kept.get(threadId) ?? 0) - 1;
+        if (left > 0) this.#kept.set(threadId, left);
+        else this.#kept.delete(threadId);
+      },
+    };
+  }
+
+  /** Whether somebody may come for the events of a run on the thread, whatever the run itself has asked for. */
+  isRead(threadId: string): boolean {
+    return this.#kept.has(threadId);
+  }
+
+  /** The same as `keep` for whatever runs on the thread. */
   keepAll(threadId: string): void {
     for (const { key } of this.#runs.values())
       if (key.thread_id === threadId) this.keep(key.run_id);
@@ -312,6 +336,10 @@ export class EventLog {
   }
 }
 
+/** Before it is published and stored, so that both tell the same time. */
+const timed = (event: ProducedEvent): ProducedEvent =>
+  event[2] === undefined ? [event[0], event[1], Date.now()] : event;
+
 /** The disk is full, the database restarts: the next try may succeed. */
 const isPassing = (cause: unknown): boolean =>
   cause instanceof AppError &&
@@ -320,9 +348,9 @@ const isPassing = (cause: unknown): boolean =>
 function eventOf(
   { key }: OpenRun,
   seq: number,
-  [event, data]: ProducedEvent,
+  [event, data, at = Date.now()]: ProducedEvent,
 ): RunEvent {
-  return { seq, run_id: key.run_id, attempt: key.attempt, event, data };
+  return { seq, run_id: key.run_id, attempt: key.attempt, event, data, at };
 }
 
 function unstored(run: OpenRun): RunEvent[] {

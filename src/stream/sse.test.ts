@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { RunEvent } from "../model/run-event.ts";
-import { sseStream } from "./sse.ts";
+import { runFrame, sseStream } from "./sse.ts";
 
 it("lets go of its source when a client leaves that had stopped reading", async () => {
   let isReleased = false;
@@ -8,13 +8,15 @@ it("lets go of its source when a client leaves that had stopped reading", async 
     const data = JSON.stringify("x".repeat(100_000));
     try {
       for (let seq = 1; ; seq += 1)
-        yield { seq, run_id: "r", attempt: 1, event: "values", data };
+        yield { seq, run_id: "r", attempt: 1, event: "values", data, at: 0 };
     } finally {
       isReleased = true;
     }
   }
   const closes: boolean[] = [];
-  const stream = sseStream(endless(), (isComplete) => closes.push(isComplete));
+  const stream = sseStream(endless(), runFrame, (isComplete) =>
+    closes.push(isComplete),
+  );
   const reader = stream.getReader();
   await reader.read();
   await new Promise(setImmediate); // the buffer fills up, and the source is read no more

@@ -1,4 +1,5 @@
 import type { RunEvent } from "../model/run-event.ts";
+import type { ProtocolEvent } from "./protocol-events.ts";
 
 const ENCODER = new TextEncoder();
 
@@ -11,8 +12,17 @@ export const HEARTBEAT_MS = 5000;
 /** What one connection may have waiting in our memory before its source is no longer read. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 
-const encodeEvent = ({ seq, event, data }: RunEvent): Uint8Array =>
-  ENCODER.encode(`id: ${seq}\nevent: ${event}\ndata: ${data}\n\n`);
+/** How an event of the log stands in a stream. */
+export const runFrame = ({ seq, event, data }: RunEvent): string =>
+  `id: ${seq}\nevent: ${event}\ndata: ${data}\n\n`;
+
+/** How an event of the streaming protocol does. */
+export const protocolFrame = ({
+  event_id,
+  method,
+  text,
+}: ProtocolEvent): string =>
+  `id: ${event_id}\nevent: ${method}\ndata: ${text}\n\n`;
 
 /**
  * The one SSE encoder: a stream of frames, read as fast as the client reads.
@@ -20,11 +30,13 @@ const encodeEvent = ({ seq, event, data }: RunEvent): Uint8Array =>
  * or when the client has gone. A source that fails destroys the socket, so
  * that the client comes back for the rest.
  */
-export function sseStream(
-  source: AsyncGenerator<RunEvent>,
+export function sseStream<T>(
+  source: AsyncGenerator<T>,
+  frameOf: (event: T) => string,
   onClose: (isComplete: boolean) => void,
 ): ReadableStream<Uint8Array> {
-  return streamOf(source, encodeEvent, HEARTBEAT, HEARTBEAT_MS, onClose);
+  const encode = (event: T) => ENCODER.encode(frameOf(event));
+  return streamOf(source, encode, HEARTBEAT, HEARTBEAT_MS, onClose);
 }
 
 /** Keeps a waiting client's connection alive; leading white space is legal JSON. */

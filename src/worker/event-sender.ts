@@ -25,9 +25,9 @@ export class EventSender {
   }
 
   /** Resolves when there is room for more. Rejects when an event is larger than a frame can be. */
-  async send(event: ProducedEvent): Promise<void> {
-    this.#unsent.push(event);
-    this.#unsentChars += event[1].length;
+  async send([event, data]: ProducedEvent): Promise<void> {
+    this.#unsent.push([event, data, Date.now()]);
+    this.#unsentChars += data.length;
     this.#callOff ??= departure(
       this.#pace,
       // While the pipe is full, more of them become one batch.

@@ -1,5 +1,5 @@
 import { Command } from "@langchain/langgraph";
-import type { Fence } from "../model/run.ts";
+import type { Fence, RefusedResume } from "../model/run.ts";
 import type { Json } from "../lib/json.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import {
@@ -29,6 +29,7 @@ import type { Pace } from "./pace.ts";
 import type { Prints } from "./prints.ts";
 import { stoppedAtBreakpoint } from "./run-breakpoints.ts";
 import { RunCheckpointer } from "./run-checkpointer.ts";
+import { ProtocolFrames } from "./protocol-frames.ts";
 import { runCall, runConfigurable } from "./run-config.ts";
 import { runError } from "./run-error.ts";
 import { runSnapshot } from "./run-snapshot.ts";
@@ -199,13 +200,13 @@ async function produce(
   const { run, abort } = attempt;
   const { stream_mode: modes, subgraphs } = run.kwargs;
   if (run.resume && (await stoppedAtBreakpoint(graph, run))) return;
-  const frames = new StreamFrames({ modes, subgraphs });
+  const frames = new ProtocolFrames(new StreamFrames({ modes, subgraphs }));
   const call = runCall(run, abort.signal);
   const tracer = await runTracer(run, process.env);
   if (tracer !== null) call.options.callbacks = [tracer];
   if (call.input instanceof Command) requireDestinations(graph, call.input);
   try {
-    for await (const produced of runStream({ graph, call, modes, subgraphs })) {
+    for await (const produced of runStream({ graph, call, ...run.kwargs })) {
       const events =
         "chunk" in produced
           ? frames.of(produced.chunk)
@@ -248,7 +249,30 @@ async function failed(
   if (attempt.lost) return { status: "lost" };
   if (isCancelled) return { status: "interrupted", snapshot };
   deps.prints.error(attempt.run.run_id, cause);
-  return { status: "error", error: runError(cause), snapshot };
+  return {
+    ...{ status: "error", error: runError(cause), snapshot },
+    ...refusalOf(cause),
+  };
+}
+
+/** Of LangGraph's `UnknownInterruptError`. */
+function refusalOf(cause: unknown): { refusal?: RefusedResume } {
+  if (!(cause instanceof Error) || cause.name !== "UnknownInterruptError")
+    return {};
+  const { reason, interruptIds, pendingIds } = cause as Error & {
+    reason?: string;
+    interruptIds?: string[];
+    pendingIds?: string[];
+  };
+  return reason === undefined
+    ? {}
+    : {
+        refusal: {
+          reason,
+          interrupt_ids: interruptIds ?? [],
+          pending_ids: pendingIds ?? [],
+        },
+      };
 }
 
 /** The user's code is not at fault when the server could not store or read. */

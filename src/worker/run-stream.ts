@@ -1,14 +1,15 @@
-import type { StreamMode } from "../model/run.ts";
+import type { RunKwargs } from "../model/run.ts";
 import type { CompiledGraph } from "./graph-exports.ts";
 import type { RunCall } from "./run-config.ts";
 import type { LibraryMode, StreamChunk } from "./stream-chunk.ts";
 import { libraryModes } from "./stream-frames.ts";
 
-export interface StreamParams {
+export interface StreamParams extends Pick<
+  RunKwargs,
+  "stream_mode" | "subgraphs" | "protocol"
+> {
   graph: CompiledGraph;
   call: RunCall;
-  modes: readonly StreamMode[];
-  subgraphs: boolean;
 }
 
 /** What a run produces, in order: elements of the graph's own stream and, when asked for, LangChain's events. */
@@ -16,7 +17,7 @@ export type Produced = { chunk: StreamChunk } | { event: object };
 
 /** Runs the graph to its end, as fast as it is read. Throws what the graph throws. */
 export function runStream(params: StreamParams): AsyncIterable<Produced> {
-  return params.modes.includes("events")
+  return params.stream_mode.includes("events")
     ? eventStream(params)
     : chunkStream(params);
 }
@@ -30,9 +31,9 @@ async function* chunkStream(params: StreamParams): AsyncGenerator<Produced> {
 
 /** Costs several times more than `stream`: each step of each runnable is an event. */
 async function* eventStream(params: StreamParams): AsyncGenerator<Produced> {
-  const { graph, call, modes } = params;
+  const { graph, call, stream_mode } = params;
   const nested = hasNamespaces(params);
-  const wanted = new Set<string>(libraryModes(modes));
+  const wanted = new Set<string>(libraryModes(stream_mode));
   const events = graph.streamEvents(call.input, {
     ...streamOptions(params),
     version: "v2",
@@ -52,13 +53,15 @@ async function* eventStream(params: StreamParams): AsyncGenerator<Produced> {
 }
 
 /** The lifecycle of subgraphs shows in their frames, so they are streamed for it, too. */
-const hasNamespaces = ({ modes, subgraphs }: StreamParams): boolean =>
-  subgraphs || modes.includes("lifecycle");
+const hasNamespaces = ({ stream_mode, subgraphs }: StreamParams): boolean =>
+  subgraphs || stream_mode.includes("lifecycle");
 
 const streamOptions = (params: StreamParams) => ({
   ...params.call.options,
-  streamMode: libraryModes(params.modes),
+  streamMode: libraryModes(params.stream_mode),
   subgraphs: hasNamespaces(params),
+  // Messages as content blocks, and a pointer to the checkpoint before each state.
+  ...(params.protocol != null && { version: "v3" as never }),
 });
 
 function chunkOf(element: unknown, nested: boolean): StreamChunk {

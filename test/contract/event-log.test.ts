@@ -143,12 +143,15 @@ describe.each(drivers())("the event log on $name", (driver) => {
       await events.flushed();
       expect(await rows(run)).toEqual([]);
       await end(events, run);
-      expect(await rows(run)).toEqual([
-        {
-          events: 'values\t{"n":29}\nvalues\t{"__interrupt__":[]}\nend\t{}',
-          last_seq: 34, // as it was live: the next run of the thread goes on from it
-        },
-      ]);
+      const [row, ...others] = await rows(run);
+      expect(others).toEqual([]);
+      expect({
+        ...row,
+        events: row?.events.replaceAll(/\t\d{13}$/gm, ""),
+      }).toEqual({
+        events: 'values\t{"n":29}\nvalues\t{"__interrupt__":[]}\nend\t{}',
+        last_seq: 34, // as it was live: the next run of the thread goes on from it
+      });
     });
 
     it("shows all of it to whoever joins while it runs", async () => {

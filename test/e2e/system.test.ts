@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { NOBODY } from "../support/sdk.ts";
 import { useServer } from "../support/server.ts";
 
 const server = useServer();
@@ -83,7 +82,6 @@ test("what a later version brings says so, and is neither missing nor broken", a
   const later: [method: string, path: string][] = [
     ["POST", "/runs/crons"],
     ["POST", "/runs/crons/search"],
-    ["POST", `/threads/${NOBODY}/commands`],
     ["POST", "/mcp"],
     ["GET", "/metrics"],
   ];

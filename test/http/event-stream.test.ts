@@ -4,6 +4,7 @@ import { eventStreamResponse } from "../../src/http/event-stream.ts";
 import { listen, type Listening } from "../../src/http/listen.ts";
 import type { App } from "../../src/http/deps.ts";
 import type { RunEvent } from "../../src/model/run-event.ts";
+import { runFrame } from "../../src/stream/sse.ts";
 import { RawClient } from "../support/raw-socket.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -17,9 +18,15 @@ async function serve(
 ) {
   const closes: boolean[] = [];
   const app = new Hono().get("/", (c) =>
-    eventStreamResponse(c, source(), (complete) => closes.push(complete), {
-      stalledMs,
-    }),
+    eventStreamResponse(
+      c,
+      source(),
+      runFrame,
+      (complete) => closes.push(complete),
+      {
+        stalledMs,
+      },
+    ),
   );
   listening = await listen({ host: "127.0.0.1", port: 0 });
   listening.serve(app as unknown as App);
@@ -27,7 +34,7 @@ async function serve(
 }
 
 const event = (seq: number, data: string): RunEvent => ({
-  ...{ seq, run_id: "r", attempt: 1, event: "values", data },
+  ...{ seq, run_id: "r", attempt: 1, event: "values", data, at: 0 },
 });
 
 test("a reader that takes nothing is cut off, and what it does not read is not produced", async () => {

@@ -218,6 +218,7 @@ const KWARGS: RunKwargs = {
   interrupt_after: null,
   durability: "async",
   strict_resume: false,
+  protocol: null,
   temporary: false,
   webhook: null,
   feedback_keys: null,

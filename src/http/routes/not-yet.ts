@@ -18,12 +18,6 @@ export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
     "DELETE /runs/crons/:cron_id",
   ],
   [
-    "The streaming protocol v2",
-    "POST /threads/:thread_id/commands",
-    "POST /threads/:thread_id/stream/events",
-    "GET /threads/:thread_id/stream/events",
-  ],
-  [
     "MCP",
     "POST /mcp",
     "GET /mcp",

@@ -4,6 +4,7 @@ import { THREAD_STREAM_MODES } from "../../model/thread-stream.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
 import { streamThread } from "../../services/thread-stream.ts";
 import { requireThread } from "../../services/threads.ts";
+import { runFrame } from "../../stream/sse.ts";
 import type { MountRoutes } from "../deps.ts";
 import {
   cursorHeaders,
@@ -57,7 +58,7 @@ export function threadStreamRoutes(deps: RunDeps): MountRoutes {
         signal: gone.signal,
       });
       c.header("Location", `${c.req.path}${new URL(c.req.url).search}`);
-      return eventStreamResponse(c, events, () => gone.abort());
+      return eventStreamResponse(c, events, runFrame, () => gone.abort());
     });
   };
 }

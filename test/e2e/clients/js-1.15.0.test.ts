@@ -19,6 +19,7 @@ import {
   newerThreadStateSuite,
   threadStateSuite,
 } from "./suites/thread-state.ts";
+import { threadProtocolSuite } from "./suites/thread-protocol.ts";
 import { threadStreamSuite } from "./suites/thread-stream.ts";
 import { newerThreadSuite, threadSuite } from "./suites/threads.ts";
 import { transportSuite } from "./suites/transport.ts";
@@ -32,6 +33,7 @@ const driven = new Driven({
 assistantSuite(driven);
 threadSuite(driven);
 threadStreamSuite(driven);
+threadProtocolSuite(driven);
 newerThreadSuite(driven);
 threadStateSuite(driven);
 newerThreadStateSuite(driven);

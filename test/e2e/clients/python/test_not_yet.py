@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx
 import pytest
 from langgraph_sdk.errors import InternalServerError
 
@@ -31,18 +29,3 @@ async def test_a_method_says_that_it_comes_later(client: Client, method: str):
     resource, name = method.split(".")
     with refused(InternalServerError, f"{what} {LATER}"):
         await getattr(getattr(client, resource), name)(*args, **kwargs)
-
-
-async def test_a_thread_stream_says_that_it_comes_later(client: Client):
-    """`threads.stream` sends nothing itself; its first command is what is refused."""
-    async with AsyncExitStack() as stack:
-        opened = client.native.threads.stream(assistant_id="agent")
-        if client.kind == "async":
-            thread = await stack.enter_async_context(opened)
-        else:
-            thread = stack.enter_context(opened)
-        with pytest.raises(httpx.HTTPStatusError) as caught:
-            started = thread.run.start(input={})
-            await started if client.kind == "async" else None
-    assert caught.value.response.status_code == 501
-    client.record.failed("threads.stream", ["assistant_id"], caught.value)

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { NOBODY } from "../../../support/sdk.ts";
 import { expectRefused, type Driven } from "./driven.ts";
 
@@ -23,20 +23,5 @@ export function notYetSuite(driven: Driven): void {
 
   test.each(calls)("%s is not there yet, and says so", async (_, call) => {
     await expectRefused(call(), 501, /arrives with a later version of Spool$/);
-  });
-
-  if (!driven.isNewest) return;
-
-  test("threads.stream speaks a protocol that is not there yet", async () => {
-    // Neither the handle nor its making is a request: its first command is.
-    const thread = driven.unrecorded({
-      apiUrl: driven.server.url,
-      callerOptions: { maxRetries: 0 },
-    }).threads;
-    const started = driven.record.settle(
-      { method: "threads.stream", options: ["assistantId"] },
-      thread.stream(NOBODY, { assistantId: "agent" }).run.start({ input: {} }),
-    ) as Promise<unknown>;
-    await expect(started).rejects.toMatchObject({ status: 501 });
   });
 }

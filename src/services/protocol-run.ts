@@ -1,0 +1,199 @@
+import type { Caller } from "../auth/caller.ts";
+import { isObject, type Json, type JsonObject } from "../lib/json.ts";
+import { invalidArgument, ProtocolError } from "../model/protocol-error.ts";
+import { MULTITASK_STRATEGIES, type StreamMode } from "../model/run.ts";
+import { threadRunCreate } from "../model/run-requests.ts";
+import type { Thread } from "../model/thread.ts";
+import { listUnfinishedRuns } from "../storage/runs.ts";
+import { getThread } from "../storage/threads.ts";
+import { createThreadRun } from "./accept-run.ts";
+import type { RunDeps } from "./run-deps.ts";
+import { newestSeq } from "./run-stream.ts";
+
+/*
+ * The commands of the streaming protocol that start a run. The run is one like
+ * any other; it streams all that the protocol has.
+ */
+
+/** What the client is told: the result, and facts beside it. */
+export interface Done {
+  result: object;
+  meta?: { thread_id: string; applied_through_seq: number };
+}
+
+type Params = Record<string, unknown>;
+
+/** What is in the log of such a run; content blocks of messages come in the place of chunks. */
+const MODES: readonly StreamMode[] = [
+  "values",
+  "updates",
+  "messages-tuple",
+  "tools",
+  "custom",
+  "tasks",
+];
+
+export async function startRun(
+  deps: RunDeps,
+  caller: Caller,
+  thread_id: string,
+  params: Params,
+): Promise<Done> {
+  const { assistant_id } = params;
+  if (typeof assistant_id !== "string" || assistant_id === "")
+    throw invalidArgument("run.start requires an assistant_id.");
+  const input = (params["input"] ?? null) as Json;
+  const isFork = checkpointOf(params["config"]) !== undefined;
+  const thread = await getThread(deps.database, thread_id, caller.access);
+  const waiting = input === null || isFork ? [] : interruptsOf(thread);
+  return createRun(deps, caller, {
+    thread_id,
+    answers: waiting,
+    request: {
+      ...common(params),
+      assistant_id,
+      langsmith_tracer: params["langsmith_tracer"],
+      multitask_strategy: strategyOf(params),
+      ...(waiting.length > 0 ? { command: { resume: input } } : { input }),
+    },
+  });
+}
+
+/** Answers to interrupts, all of one checkpoint at once. */
+export async function respond(
+  deps: RunDeps,
+  caller: Caller,
+  thread_id: string,
+  params: Params,
+): Promise<Done> {
+  const resume = answersOf(params);
+  const isStrict = params["strict_resume"] === true;
+  const thread = await getThread(deps.database, thread_id, caller.access);
+  const assistant_id = thread?.metadata["assistant_id"];
+  if (thread === null || typeof assistant_id !== "string")
+    throw new ProtocolError(
+      "no_such_run",
+      "Thread has no active assistant; call run.start first.",
+    );
+  // A strict resume is checked by its run, which tells all who watch that it was refused.
+  if (!isStrict) requireWaiting(thread, Object.keys(resume));
+  const { update, goto } = params;
+  const { meta } = await createRun(deps, caller, {
+    thread_id,
+    answers: Object.keys(resume),
+    request: {
+      ...common(params),
+      assistant_id,
+      command: {
+        resume,
+        ...(update == null ? {} : { update }),
+        ...(goto == null ? {} : { goto }),
+      },
+      strict_resume: isStrict,
+    },
+  });
+  return { result: {}, ...(meta === undefined ? {} : { meta }) };
+}
+
+/** What all ways to start a run have. */
+function common(params: Params) {
+  const checkpoint_id = checkpointOf(params["config"]);
+  return {
+    config: params["config"],
+    metadata: params["metadata"],
+    ...(checkpoint_id === undefined ? {} : { checkpoint_id }),
+  };
+}
+
+export async function createRun(
+  deps: RunDeps,
+  caller: Caller,
+  params: { thread_id: string; answers: string[]; request: Params },
+): Promise<Done> {
+  const { thread_id, answers } = params;
+  const request = threadRunCreate.parse({
+    ...params.request,
+    if_not_exists: "create",
+    stream_mode: MODES,
+    stream_subgraphs: true,
+    stream_resumable: true,
+  });
+  const before = await newestSeq(deps, thread_id);
+  const run = await createThreadRun(deps, caller, {
+    thread_id,
+    request: { ...request, protocol: { answers } },
+    isStreamed: true,
+  });
+  const unfinished = await listUnfinishedRuns(deps.database, thread_id);
+  const place = unfinished.findIndex(({ run_id }) => run_id === run.run_id);
+  // It runs now, or has run already: then its first event tells just that, and what it does comes after.
+  const applied_through_seq = place > 0 ? before : before + 1;
+  return {
+    result: { run_id: run.run_id },
+    meta: { thread_id, applied_through_seq },
+  };
+}
+
+function checkpointOf(config: unknown): string | undefined {
+  const configurable = isObject(config) ? config["configurable"] : null;
+  const id = isObject(configurable) ? configurable["checkpoint_id"] : null;
+  return typeof id === "string" && id !== "" ? id : undefined;
+}
+
+/** Clients send it under both spellings; what is no strategy counts as none. */
+function strategyOf(params: Params): string {
+  const asked = [params["multitask_strategy"], params["multitaskStrategy"]];
+  return (
+    MULTITASK_STRATEGIES.find((known) => asked.includes(known)) ?? "enqueue"
+  );
+}
+
+/** Ids of what a thread that nothing runs on waits for. */
+function interruptsOf(thread: Thread | null): string[] {
+  if (thread?.status !== "interrupted") return [];
+  return Object.values(thread.interrupts)
+    .flat()
+    .map(({ id }) => String(id));
+}
+
+function answersOf(params: Params): JsonObject {
+  const { responses } = params;
+  if (responses === undefined)
+    return entriesOf([params], "input.respond requires an interrupt_id.");
+  if (!Array.isArray(responses) || responses.length === 0)
+    throw invalidArgument("input.respond requires at least one response.");
+  return entriesOf(
+    responses,
+    "input.respond responses entries require an interrupt_id.",
+  );
+}
+
+function entriesOf(given: unknown[], missing: string): JsonObject {
+  const entries = given.map((entry) => {
+    if (!isObject(entry)) throw invalidArgument(missing);
+    const { interrupt_id, response } = entry;
+    if (typeof interrupt_id !== "string" || interrupt_id === "")
+      throw invalidArgument(missing);
+    return [interrupt_id, (response ?? null) as Json] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function requireWaiting(thread: Thread, ids: string[]): void {
+  if (thread.status === "busy")
+    throw invalidArgument(
+      "input.respond can only be used while the run is interrupted.",
+    );
+  const waiting = interruptsOf(thread);
+  if (waiting.length === 0)
+    throw new ProtocolError(
+      "no_such_run",
+      "No interrupted run is bound to this thread.",
+    );
+  const unknown = ids.find((id) => !waiting.includes(id));
+  if (unknown !== undefined)
+    throw new ProtocolError(
+      "no_such_interrupt",
+      `Interrupt ${unknown} does not wait for an answer; waiting are ${waiting.join(", ")}.`,
+    );
+}

@@ -1,0 +1,102 @@
+import { isObject } from "../lib/json.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
+import { ProtocolLifecycle } from "./protocol-lifecycle.ts";
+import type { StreamChunk } from "./stream-chunk.ts";
+import type { StreamFrames } from "./stream-frames.ts";
+import { wireText } from "./wire-json.ts";
+
+/**
+ * The frames of a run as `StreamFrames` makes them, with what the streaming
+ * protocol has beside them: lifecycles of namespaces, questions, content blocks
+ * of messages, and where checkpoints stand. A client of the run streams sees
+ * nothing of these; a run that was not started by the protocol has few of them.
+ */
+export class ProtocolFrames {
+  readonly #frames: StreamFrames;
+  readonly #lifecycle = new ProtocolLifecycle();
+  readonly #asked = new Set<string>();
+
+  constructor(frames: StreamFrames) {
+    this.#frames = frames;
+  }
+
+  *of(chunk: StreamChunk): Generator<ProducedEvent> {
+    yield* this.#lifecycle.before(chunk);
+    if (isContentEvent(chunk)) yield messageFrame(chunk);
+    else if (isCheckpointEnvelope(chunk))
+      yield frame("checkpoints", chunk.namespace, { data: chunk.payload });
+    else yield* this.#frames.of(chunk);
+    yield* this.#questions(chunk);
+    yield* this.#lifecycle.after(chunk);
+  }
+
+  ofEvent(event: object): Generator<ProducedEvent> {
+    return this.#frames.ofEvent(event);
+  }
+
+  *ofEnd(): Generator<ProducedEvent> {
+    yield* this.#frames.ofEnd();
+    yield* this.#lifecycle.atEnd();
+  }
+
+  *ofFailure(cause: unknown, signal: AbortSignal): Generator<ProducedEvent> {
+    yield* this.#frames.ofFailure(cause, signal);
+    yield* this.#lifecycle.atFailure(cause, signal);
+  }
+
+  /** Each is told once, though the state and the updates both show it. */
+  *#questions({ namespace, mode, payload }: StreamChunk) {
+    if (mode !== "values" && mode !== "updates") return;
+    if (!isObject(payload) || !Array.isArray(payload["__interrupt__"])) return;
+    for (const interrupt of payload["__interrupt__"] as unknown[]) {
+      if (!isObject(interrupt) || typeof interrupt["id"] !== "string") continue;
+      const { id: interrupt_id, value } = interrupt;
+      if (this.#asked.has(interrupt_id as string)) continue;
+      this.#asked.add(interrupt_id as string);
+      this.#lifecycle.noteInterrupt();
+      // One client reads the question here, another there.
+      const data = { interrupt_id, payload: value, value };
+      yield frame("input.requested", namespace, { data });
+    }
+  }
+}
+
+const frame = (
+  method: string,
+  namespace: string[],
+  params: object,
+): ProducedEvent => [
+  [`v2.${method}`, ...namespace].join("|"),
+  wireText(params),
+];
+
+type ContentEvent = { event: string };
+
+/** In a run of the protocol LangGraph streams messages as events of content blocks, with what it knows of their origin. */
+const isContentEvent = ({ mode, payload }: StreamChunk): boolean =>
+  mode === "messages" &&
+  Array.isArray(payload) &&
+  isObject(payload[0]) &&
+  typeof payload[0]["event"] === "string";
+
+function messageFrame({ namespace, payload }: StreamChunk): ProducedEvent {
+  const [event, origin] = payload as [
+    ContentEvent,
+    { langgraph_node?: string; run_id?: string } | undefined,
+  ];
+  const { langgraph_node: node, run_id } = origin ?? {};
+  const data = {
+    ...event,
+    ...(event.event === "message-start" ? { role: "ai", ...event } : {}),
+    ...(run_id === undefined ? {} : { run_id }),
+  };
+  return frame("messages", namespace, { node, data });
+}
+
+/** LangGraph's own pointer to a checkpoint; mode `checkpoints` has the whole state beside it. */
+const isCheckpointEnvelope = ({ mode, payload }: StreamChunk): boolean =>
+  mode === "checkpoints" &&
+  isObject(payload) &&
+  typeof payload["id"] === "string" &&
+  !("values" in payload) &&
+  !("config" in payload);
