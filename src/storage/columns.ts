@@ -34,6 +34,7 @@ const TIMESTAMP_COLUMNS = [
   "next_run_date",
   "scheduled_at",
   "next_attempt_at",
+  "give_up_at",
   "delivered_at",
 ];
 

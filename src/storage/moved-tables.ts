@@ -53,6 +53,11 @@ export const UNITS: readonly Unit[] = [
     head: { name: "store_items", key: ["namespace", "key"] },
     parts: [],
   },
+  {
+    noun: "webhook delivery",
+    head: { name: "webhook_deliveries", key: ["delivery_id"] },
+    parts: [],
+  },
 ];
 
 /** Tables that stay behind, and why. */

@@ -38,6 +38,7 @@ export function movedRows(threads: number): Record<string, Row[]> {
     event_segments: indices.map(segment),
     runs: indices.flatMap(runs),
     store_items: indices.map(storeItem),
+    webhook_deliveries: indices.map(delivery),
   };
 }
 
@@ -195,6 +196,7 @@ const runs = (index: number): Row[] =>
     keeps_events: true,
     kwargs: { input: { text: NASTY }, stream_mode: ["values"] },
     metadata: { created_by: "system" },
+    webhook: q === "done" ? null : "https://example.com/hook",
     error: null,
     created_at: AT,
     updated_at: LATER,
@@ -210,4 +212,25 @@ const storeItem = (index: number): Row => ({
   updated_at: LATER,
   ttl_minutes: null,
   expires_at: null,
+});
+
+const delivery = (index: number): Row => ({
+  delivery_id: idOf("delivery", index),
+  run_id: idOf("run", index),
+  thread_id: idOf("thread", index),
+  url: "https://example.com/hook",
+  host: "example.com",
+  status: index % 2 ? "delivered" : "pending",
+  attempts: 1,
+  owner: null,
+  next_attempt_at: LATER,
+  give_up_at: LATER,
+  response_status: index % 2 ? 200 : null,
+  last_error: index % 2 ? null : NASTY,
+  metadata: { owner: "ada" },
+  created_at: AT,
+  updated_at: LATER,
+  delivered_at: index % 2 ? LATER : null,
+  expires_at: LATER,
+  payload: { status: "success", values: { text: NASTY } },
 });
