@@ -22,7 +22,7 @@ import {
   updateAssistant,
 } from "../storage/assistants.ts";
 import type { Queryable } from "../storage/database.ts";
-import { readAssistant } from "./assistants.ts";
+import { hasGraph, readAssistant } from "./assistants.ts";
 import type { ServiceDeps } from "./deps.ts";
 
 type Deps = Pick<ServiceDeps, "database" | "workers">;
@@ -119,7 +119,7 @@ async function locked(
 }
 
 function requireGraph({ workers }: Deps, graphId: string): void {
-  if (!workers.graphs().some(({ graph_id }) => graph_id === graphId))
+  if (!hasGraph(workers, graphId))
     throw notFound(`Graph '${graphId}' not found`);
 }
 

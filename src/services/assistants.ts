@@ -24,21 +24,32 @@ type GraphDeps = Pick<ServiceDeps, "database" | "workers">;
 /**
  * The assistant to run, by its id or by the id of its graph. Everybody may run
  * the assistants that the server made, whatever else is hidden from them.
- * Throws `not_found` with the text that clients look for.
+ * Throws `not_found` with the text that clients look for, and when the graph
+ * of the assistant is in langgraph.json no more.
  */
 export async function requireAssistant(
-  { database }: Deps,
+  { database, workers }: GraphDeps,
   { access }: Caller,
   idOrGraphId: string,
 ): Promise<Assistant> {
   const assistant =
     (await find(database, idOrGraphId, access)) ??
     (access === null ? null : await findSystem(database, idOrGraphId));
-  if (assistant !== null) return assistant;
+  if (assistant !== null) {
+    if (hasGraph(workers, assistant.graph_id)) return assistant;
+    throw notFound(
+      `Graph "${assistant.graph_id}" not found: langgraph.json does not have it any more, so its assistant "${assistant.name}" cannot be run`,
+    );
+  }
   throw notFound(
     `No assistant found for "${idOrGraphId}". Make sure the assistant ID is for a valid assistant or a valid graph ID.`,
   );
 }
+
+export const hasGraph = (
+  workers: GraphDeps["workers"],
+  graphId: string,
+): boolean => workers.graphs().some(({ graph_id }) => graph_id === graphId);
 
 /** The assistant to show, by its id or by the id of its graph. */
 export async function readAssistant(

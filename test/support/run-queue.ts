@@ -21,7 +21,7 @@ import type { Workers } from "../../src/workers/port.ts";
 /** No graph is ever run by these tests. */
 const NO_WORKERS: Workers = {
   ask: () => Promise.reject(new Error("there is no worker")),
-  graphs: () => [],
+  graphs: () => [{ graph_id: "agent", state: "loaded", milliseconds: 1 }],
 };
 
 export interface RunRow {
