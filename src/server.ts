@@ -7,8 +7,10 @@ import { Dispatcher } from "./engine/dispatcher.ts";
 import { WebhookOutbox } from "./engine/webhook-outbox.ts";
 import { startRetention } from "./engine/retention.ts";
 import { ENGINE_DEFAULTS, type EngineSettings } from "./engine/settings.ts";
+import { ENDS, type EndedAs } from "./engine/run-record.ts";
 import type { App } from "./http/deps.ts";
 import { listen, type Listening } from "./http/listen.ts";
+import { Counts } from "./lib/counts.ts";
 import type { Logger } from "./lib/logger.ts";
 import { installedVersion } from "./lib/package-version.ts";
 import { webhookPolicy, type WebhookPolicy } from "./model/webhook-policy.ts";
@@ -64,8 +66,9 @@ export async function startServer(
     const database = await openDatabase(config, closers);
     const events = new EventLog({ database, log });
     const address: Address = { url: null };
+    const ended = new Counts<EndedAs>();
     const policy = webhookPolicy(config.webhooks.rules);
-    const parts = { database, events, log, address, policy };
+    const parts = { database, events, log, address, policy, ended };
     const { workers, dispatcher, embedder } = buildEngine(
       config,
       parts,
@@ -89,7 +92,9 @@ export async function startServer(
     if (config.reload) closers.push(reloadOnChange(config, workers, log));
     const ready = workers.start();
     void ready.then(() => checkEmbedder(embedder, log));
-    listening.serve(await loadApp(config, { ...parts, workers, embedder }));
+    listening.serve(
+      await loadApp(config, { ...parts, workers, dispatcher, embedder }),
+    );
     return { url: listening.url, ready, close };
   } catch (cause) {
     await close();
@@ -106,11 +111,12 @@ type Parts = {
   log: Logger;
   address: Address;
   policy: WebhookPolicy;
+  ended: Counts<EndedAs>;
 };
 
 function buildEngine(
   config: Config,
-  { database, events, log, address }: Parts,
+  { database, events, log, address, ended }: Parts,
   options: ServerOptions,
 ): { workers: WorkerPool; dispatcher: Dispatcher; embedder: Embedder | null } {
   const index = config.storeIndex;
@@ -144,6 +150,7 @@ function buildEngine(
     workers,
     log,
     settings,
+    ended,
   });
   return { workers, dispatcher, embedder };
 }
@@ -201,7 +208,11 @@ function workerProcesses(
 /** The routes with their schemas take longer to load than all the rest, so workers start and the user reads meanwhile. */
 async function loadApp(
   config: Config,
-  parts: Parts & { workers: WorkerPool; embedder: Embedder | null },
+  parts: Parts & {
+    workers: WorkerPool;
+    dispatcher: Dispatcher;
+    embedder: Embedder | null;
+  },
 ): Promise<App> {
   const { createApp } = await import("./http/app.ts");
   return createApp({
@@ -209,6 +220,12 @@ async function loadApp(
     defaultTtl: config.ttl,
     storeTtl: config.storeTtl,
     maxAttempts: Math.max(1, config.maxRetries),
+    measures: () => ({
+      slots: config.workers * config.jobsPerWorker,
+      executing: parts.dispatcher.executing,
+      room: parts.workers.room,
+      ended: Object.fromEntries(ENDS.map((as) => [as, parts.ended.of(as)])),
+    }),
     webhooks: {
       isEnabled: config.webhooks.isEnabled,
       policy: parts.policy,

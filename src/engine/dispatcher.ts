@@ -67,6 +67,10 @@ export class Dispatcher implements AsyncDisposable {
     this.nudge();
   }
 
+  get executing(): number {
+    return this.#executions.size;
+  }
+
   /** A worker has room. Whoever ends with nobody waiting needs no look at the queue. */
   nudgeForRoom(): void {
     if (this.#wantsRoom) this.nudge();

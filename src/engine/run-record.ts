@@ -1,3 +1,4 @@
+import type { Counts } from "../lib/counts.ts";
 import type { Logger } from "../lib/logger.ts";
 import { retry } from "../lib/retry.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
@@ -15,7 +16,19 @@ export interface RecordDeps {
   database: Database;
   events: EventLog;
   log: Logger;
+  /** Counts the runs that have ended, by how. */
+  ended: Counts<EndedAs>;
 }
+
+/** How runs end that are counted. */
+export const ENDS = [
+  "success",
+  "error",
+  "timeout",
+  "interrupted",
+  "rolled_back",
+] as const;
+export type EndedAs = (typeof ENDS)[number];
 
 /** What the attempt has cost the run: deaths that count against it, and time until it is tried again. */
 type Cost = Parameters<typeof handBackRun>[2];
@@ -58,6 +71,7 @@ export class RunRecord {
     if (recorded.hasWebhook) database.notify(CHANNELS.webhooks, run_id);
     if (recorded.hasNext) database.notify(CHANNELS.runs, thread_id);
     const status = recorded.isGone ? "rolled back" : end.status;
+    this.#deps.ended.add(recorded.isGone ? "rolled_back" : end.status);
     log.debug({ run_id, thread_id, status }, "run ended");
   }
 

@@ -4,11 +4,14 @@ import { errorResponse } from "./errors.ts";
 import { caller } from "./middleware/caller.ts";
 import { durable } from "./middleware/durable.ts";
 import { cors } from "./middleware/cors.ts";
+import { measure } from "./middleware/measure.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { requestLog } from "./middleware/request-log.ts";
+import { RequestMetrics } from "./request-metrics.ts";
 import { assistantChangeRoutes } from "./routes/assistant-changes.ts";
 import { assistantRoutes } from "./routes/assistants.ts";
 import { docsRoutes } from "./routes/docs.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { notYetRoutes } from "./routes/not-yet.ts";
 import { protocolRoutes } from "./routes/protocol.ts";
 import { runCreateRoutes } from "./routes/run-create.ts";
@@ -26,9 +29,11 @@ import { unknownPath } from "./unknown-path.ts";
 /** The whole HTTP API as one Hono app. Routes that come first win. */
 export function createApp(deps: AppDeps): App {
   const app = new Api(deps.http);
+  const requests = new RequestMetrics();
   app.use(
     requestId(),
     requestLog(deps.log),
+    measure(requests),
     cors(deps.http.cors),
     caller(deps.http.configurableHeaders),
     durable(() => deps.database.durable()),
@@ -36,6 +41,7 @@ export function createApp(deps: AppDeps): App {
   app.onError((error, c) => errorResponse(error, c, deps.log));
   for (const mount of [
     systemRoutes(deps),
+    metricsRoutes(deps, requests),
     docsRoutes(),
     assistantRoutes(deps),
     assistantChangeRoutes(deps),

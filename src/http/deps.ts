@@ -1,12 +1,13 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Caller } from "../auth/caller.ts";
+import type { MetricsDeps } from "../services/metrics.ts";
 import type { RunDeps } from "../services/run-deps.ts";
 import type { StoreDeps } from "../services/store.ts";
 import type { CorsSettings } from "../model/cors.ts";
 import type { HeaderRules } from "../model/header-rules.ts";
 
 /** What the routes work with: all that the services need, and what concerns HTTP alone. */
-export interface AppDeps extends RunDeps, StoreDeps {
+export interface AppDeps extends RunDeps, StoreDeps, MetricsDeps {
   http: HttpSettings;
 }
 

@@ -274,6 +274,31 @@ export async function listCancelled(
     where owner = ${owner} and q = 'running' and cancel is not null`);
 }
 
+/** Runs that have not ended. `oldest`: since when the one that waits longest could have started. */
+export async function countQueue(
+  db: Queryable,
+): Promise<{ pending: number; running: number; oldest: string | null }> {
+  const rows = await db.query<{
+    q: string;
+    total: number;
+    run_at: string;
+  }>(sql`
+    select q, count(*) as total, min(run_at) as run_at from runs
+    where q in ('ready', 'running') group by q
+    union all
+    select q, count(*) as total, min(run_at) as run_at from runs
+    where q in ('behind', 'delayed') group by q`);
+  const of = (...states: string[]) =>
+    rows.filter(({ q }) => states.includes(q));
+  const sum = (found: typeof rows) =>
+    found.reduce((all, { total }) => all + total, 0);
+  return {
+    pending: sum(of("ready", "behind", "delayed")),
+    running: sum(of("running")),
+    oldest: of("ready")[0]?.run_at ?? null,
+  };
+}
+
 /** Whether any run of the thread has not ended. */
 export async function hasUnfinishedRun(
   db: Queryable,

@@ -21,6 +21,14 @@ export async function listDueDeliveries(
     limit ${params.limit}`);
 }
 
+export async function countPendingDeliveries(db: Queryable): Promise<number> {
+  const row = await first<{ total: number }>(
+    db,
+    sql`select count(*) as total from webhook_deliveries where status = 'pending'`,
+  );
+  return row?.total ?? 0;
+}
+
 /** When the next of them is due; null when there is none. */
 export async function nextDeliveryAt(
   db: Queryable,

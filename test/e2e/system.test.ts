@@ -83,7 +83,6 @@ test("what a later version brings says so, and is neither missing nor broken", a
     ["POST", "/runs/crons"],
     ["POST", "/runs/crons/search"],
     ["POST", "/mcp"],
-    ["GET", "/metrics"],
   ];
   for (const [method, path] of later) {
     const answer = await server.send(

@@ -3,6 +3,8 @@ import { pino } from "pino";
 import { Dispatcher } from "../../src/engine/dispatcher.ts";
 import { ENGINE_DEFAULTS } from "../../src/engine/settings.ts";
 import type { EngineSettings } from "../../src/engine/settings.ts";
+import type { EndedAs } from "../../src/engine/run-record.ts";
+import { Counts } from "../../src/lib/counts.ts";
 import type { GraphSpec } from "../../src/protocol/graph-frames.ts";
 import { memoryPipe } from "../../src/protocol/pipe.ts";
 import { sql } from "../../src/storage/sql.ts";
@@ -97,6 +99,7 @@ export async function openEngine(
     workers,
     log,
     settings,
+    ended: new Counts<EndedAs>(),
   });
   const rowOf = async (run_id: string) => {
     const [row] = await database.query<{

@@ -31,6 +31,7 @@ export function testApp(
     embedder: null,
     events: new EventLog({ database, log }),
     maxAttempts: 3,
+    measures: () => ({ slots: 0, executing: 0, room: 0, ended: {} }),
     webhooks: { isEnabled: true, policy: webhookPolicy(STANDARD_RULES) },
     ...settings,
     http: {

@@ -33,7 +33,6 @@ export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
     "GET /.well-known/agent-card.json",
   ],
   ["Generative UI", "POST /ui/:namespace", "GET /ui/:namespace/:file"],
-  ["The metrics endpoint", "GET /metrics"],
 ];
 
 export function notYetRoutes(): MountRoutes {
