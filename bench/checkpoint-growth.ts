@@ -28,7 +28,7 @@ import { uuid7 } from "../src/lib/uuid.ts";
 import { first, type Database } from "../src/storage/database.ts";
 import { sql } from "../src/storage/sql.ts";
 import { SpoolCheckpointer } from "../src/worker/checkpointer.ts";
-import { openTestDatabase } from "../test/support/databases.ts";
+import { openTestFile } from "../test/support/databases.ts";
 import {
   connectWorker,
   insertRunningRun,
@@ -178,10 +178,10 @@ function summary(all: Turn[], path: string) {
 async function measure(
   run: (database: Database) => Promise<Turn[]>,
 ): Promise<ReturnType<typeof summary>> {
-  const { database, path, close } = await openTestDatabase(undefined, "full");
+  const { database, path, close } = await openTestFile(undefined, "full");
   try {
     const times = await run(database);
-    database.script("pragma wal_checkpoint(truncate)");
+    await database.script("pragma wal_checkpoint(truncate)");
     return summary(times, path);
   } finally {
     await close();

@@ -12,15 +12,15 @@ import { performance } from "node:perf_hooks";
 import type { JsonObject } from "../src/lib/json.ts";
 import { uuid7 } from "../src/lib/uuid.ts";
 import { getThread, insertThread } from "../src/storage/threads.ts";
-import { openTestDatabase } from "../test/support/databases.ts";
+import { openTestFile } from "../test/support/databases.ts";
 import { giveValues } from "../test/support/threads.ts";
 
 const turns = Number(process.argv[2] ?? 1000);
 const messageBytes = Number(process.argv[3] ?? 1000);
 const MEASURED = 40;
 
-const { database, path, close } = await openTestDatabase();
-database.script("pragma wal_autocheckpoint = 0");
+const { database, path, close } = await openTestFile();
+await database.script("pragma wal_autocheckpoint = 0");
 const thread_id = uuid7();
 await database.transaction((tx) =>
   insertThread(tx, { thread_id, metadata: {}, ttl: null }),
@@ -37,7 +37,7 @@ const say = (turn: number) => {
 };
 
 async function measure(from: number) {
-  database.script("pragma wal_checkpoint(truncate)");
+  await database.script("pragma wal_checkpoint(truncate)");
   const times: number[] = [];
   for (let turn = from; turn < from + MEASURED; turn += 1) {
     say(turn);

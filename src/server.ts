@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "./config/config.ts";
@@ -15,9 +14,8 @@ import type { Logger } from "./lib/logger.ts";
 import { installedVersion } from "./lib/package-version.ts";
 import { webhookPolicy, type WebhookPolicy } from "./model/webhook-policy.ts";
 import { registerGraphs } from "./services/system-assistants.ts";
-import { lockDirectory } from "./storage/directory-lock.ts";
-import { migrate } from "./storage/migrate.ts";
-import { SqliteDatabase } from "./storage/sqlite.ts";
+import type { Database } from "./storage/database.ts";
+import { openDatabase } from "./storage/open.ts";
 import { EventLog } from "./stream/event-log.ts";
 import { checkpointRequests } from "./workers/checkpoint-requests.ts";
 import { Embedder } from "./workers/embedder.ts";
@@ -63,7 +61,9 @@ export async function startServer(
   const closers: Closers = [];
   const close = closeOnce(closers);
   try {
-    const database = await openDatabase(config, closers);
+    const database = await openDatabase(config, log);
+    closers.push(() => database.close());
+    if (config.storeIndex !== null) await database.enableVectors();
     const events = new EventLog({ database, log });
     const address: Address = { url: null };
     const ended = new Counts<EndedAs>();
@@ -106,7 +106,7 @@ export async function startServer(
 type Address = { url: string | null };
 
 type Parts = {
-  database: SqliteDatabase;
+  database: Database;
   events: EventLog;
   log: Logger;
   address: Address;
@@ -165,23 +165,6 @@ const webhookOutbox = (
     signingKeys,
     ownUrl: () => address.url,
   });
-
-async function openDatabase(
-  config: Config,
-  closers: Closers,
-): Promise<SqliteDatabase> {
-  mkdirSync(config.dataDir, { recursive: true });
-  const lock = lockDirectory(config.dataDir);
-  closers.push(() => lock[Symbol.dispose]());
-  const database = new SqliteDatabase({
-    path: join(config.dataDir, "spool.db"),
-    durability: config.durability,
-  });
-  closers.push(() => database.close());
-  await migrate(database);
-  if (config.storeIndex !== null) await database.enableVectors();
-  return database;
-}
 
 function workerProcesses(
   config: Config,

@@ -38,6 +38,16 @@ export interface Machine {
   isTerminal: boolean;
 }
 
+export interface PostgresSettings {
+  uri: string;
+  /** Where to listen for notifications when `uri` leads to a pooler; null: at `uri`. */
+  directUri: string | null;
+  /** Connections at most, besides the one that listens. */
+  poolSize: number;
+  /** Statements are prepared once per connection; false behind a pooler that does not know them. */
+  prepares: boolean;
+}
+
 /** Everything that `startServer` needs to know. */
 export interface Config {
   mode: Mode;
@@ -55,6 +65,8 @@ export interface Config {
   graphs: GraphSpec[];
   /** Absolute path of the folder for the database and caches. */
   dataDir: string;
+  /** Null: a SQLite file in the data folder. */
+  postgres: PostgresSettings | null;
   /** `full`: an acknowledged write survives power loss. `relaxed`: kill -9, not power loss. */
   durability: Durability;
   /** Worker processes, at least 1. */

@@ -208,16 +208,16 @@ describe("what protects data and is not served", () => {
   });
 });
 
-test("a listener that others can reach, another Node and an unused database are warnings", () => {
+test("a listener that others can reach, another Node and a Redis that nobody uses are warnings", () => {
   const { warnings } = resolved({
     flags: { host: "0.0.0.0" },
-    env: { POSTGRES_URI: "postgres://db" },
+    env: { REDIS_URI: "redis://secret@cache" },
     project: { nodeVersion: 24 },
   });
   expect(warnings).toEqual([
-    expect.stringContaining("POSTGRES_URI"),
+    expect.stringContaining("REDIS_URI"),
     expect.stringContaining("listening on 0.0.0.0"),
     expect.stringContaining("asks for Node 24; this is Node 20"),
   ]);
-  expect(warnings.join()).not.toContain("postgres://");
+  expect(warnings.join()).not.toContain("secret");
 });

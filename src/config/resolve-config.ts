@@ -4,6 +4,7 @@ import type { Env } from "./env.ts";
 import type { Project } from "./langgraph-json.ts";
 import { toListener } from "./listener.ts";
 import { toLogSettings } from "./log-settings.ts";
+import { toPostgres } from "./postgres.ts";
 import { safetyWarnings } from "./safety.ts";
 import { firstSource, toChoice, toInteger } from "./values.ts";
 import { toWebhookSettings } from "./webhooks.ts";
@@ -35,6 +36,7 @@ export function resolveConfig(input: ConfigInput): {
     root: project.root,
     graphs: project.graphs,
     dataDir: resolve(flags.dataDir ?? `${project.root}/.spool`),
+    postgres: toPostgres(env, machine.env),
     durability: toDurability(flags),
     reload: mode === "dev" && flags.reload,
     cors: project.cors ?? toOrigins(env),

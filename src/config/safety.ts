@@ -4,14 +4,6 @@ import type { Env } from "./env.ts";
 import type { Project } from "./langgraph-json.ts";
 import { isLoopback } from "./listener.ts";
 
-/** Variables whose owner believes that something is protected or kept elsewhere, which this version does not do. */
-const NOT_SERVED = [
-  "POSTGRES_URI",
-  "POSTGRES_URI_CUSTOM",
-  "DATABASE_URI",
-  "REDIS_URI",
-];
-
 interface Facts {
   config: Config;
   env: Env;
@@ -48,12 +40,8 @@ function protectionWarnings({ config, env, project }: Facts): string[] {
   });
 }
 
-function storageWarnings({ config, env }: Facts): string[] {
-  const set = NOT_SERVED.filter((name) => env[name]);
-  if (set.length === 0) return [];
-  return [
-    `${set.join(", ")}: this version stores in ${config.dataDir} only and does not use it`,
-  ];
+function storageWarnings({ env }: Facts): string[] {
+  return env["REDIS_URI"] ? ["REDIS_URI: nothing of Spool needs Redis"] : [];
 }
 
 function exposureWarnings({ config }: Facts): string[] {

@@ -2,6 +2,7 @@ import { uuid7 } from "../lib/uuid.ts";
 import type { Caller } from "../auth/caller.ts";
 import type { Assistant } from "../model/assistant.ts";
 import type { MultitaskStrategy, Run } from "../model/run.ts";
+import { conflict } from "../model/errors.ts";
 import type {
   RunCreate,
   StatelessRunCreate,
@@ -113,8 +114,13 @@ async function statelessAcceptance(
     temporary,
     headers: caller.headers ?? {},
     isStreamed,
-    openThread: (tx) => makeThread(tx, deps, thread),
+    openThread: async (tx) =>
+      (await makeThread(tx, deps, thread)) ?? idIsTaken(thread.thread_id),
   };
+}
+
+function idIsTaken(threadId: string): never {
+  throw conflict(`Thread ${threadId} already exists`);
 }
 
 interface Acceptance {
@@ -227,17 +233,22 @@ async function openThread(
 ): Promise<ThreadHandle> {
   const thread = await lockThread(tx, params.thread_id, caller.access);
   if (thread !== null) return thread;
-  if (params.request.if_not_exists === "create")
-    return makeThread(tx, deps, params);
+  if (params.request.if_not_exists === "create") {
+    const made = await makeThread(tx, deps, params);
+    // Else somebody has just made it, or it is hidden from the caller: never run on that one.
+    const there =
+      made ?? (await lockThread(tx, params.thread_id, caller.access));
+    if (there !== null) return there;
+  }
   throw threadNotFound(params.thread_id);
 }
 
-/** Its metadata names the graph, and takes the run's: there is none to protect yet. */
+/** Its metadata names the graph, and takes the run's: there is none to protect yet. Null when there is one with that id. */
 async function makeThread(
   tx: Queryable,
   deps: RunDeps,
   params: NewRunThread,
-): Promise<ThreadHandle> {
+): Promise<ThreadHandle | null> {
   const { thread_id, request, assistant, temporary = false } = params;
   const { graph_id, assistant_id } = assistant;
   const inserted = await insertThread(tx, {
@@ -246,8 +257,7 @@ async function makeThread(
     ttl: deps.defaultTtl,
     temporary,
   });
-  // A thread that exists and was not found before is hidden from the caller: never run on it.
-  if (inserted === null) throw threadNotFound(thread_id);
+  if (inserted === null) return null;
   return { ...inserted, temporary, run_seq: 0, values_paged: false };
 }
 

@@ -77,11 +77,18 @@ export function splitHashes(refs: Iterable<ValueRef>): {
   return { pages, others };
 }
 
-/** Deletes the values that no checkpoint of the thread refers to any more. */
+/**
+ * Deletes the values that no checkpoint of the thread refers to any more. Who
+ * stores a checkpoint holds its run, so that none can come to refer to one of
+ * them meanwhile.
+ */
 export async function deleteUnusedValues(
   tx: Queryable,
   threadId: string,
 ): Promise<void> {
+  await tx.query(sql`
+    select run_id from runs where thread_id = ${threadId} and q = 'running'
+    ${tx.dialect.forUpdate}`);
   const used = await usedHashes(tx, threadId);
   await tx.query(sql`
     delete from checkpoint_values

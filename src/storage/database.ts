@@ -23,6 +23,9 @@ export interface Database extends Queryable, AsyncDisposable {
   /** No other process can have it open: every lease of an earlier start is void. */
   readonly isExclusive: boolean;
 
+  /** How often whoever waits for a notification looks at the tables for itself. */
+  readonly pollMs: number;
+
   /**
    * As `query`, for what may take tens of milliseconds: SQLite runs it in a
    * thread of its own, so that the event loop goes on meanwhile. It sees what
@@ -37,8 +40,9 @@ export interface Database extends Queryable, AsyncDisposable {
    * Runs `fn`, commits, and resolves once the commit survives the death of
    * this process; rolls back when `fn` throws. Whoever tells somebody outside
    * of it awaits `durable` first (the HTTP API does for every response).
-   * `fn` awaits nothing but `tx`: on SQLite all writers
-   * share one transaction at a time, so a wait in here is everybody's wait.
+   * `fn` awaits nothing but `tx`, and may be run again: on SQLite all writers
+   * share one transaction at a time, so a wait in here is everybody's wait; on
+   * Postgres a deadlock or a lost connection makes it start anew.
    */
   transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T>;
 

@@ -105,7 +105,8 @@ async function listAncestors(
 ): Promise<Ancestor[]> {
   return db.query<Ancestor>(sql`
     with recursive chain (checkpoint_id, depth) as (
-      select cast(${from} as text), 1
+      select checkpoint_id, 1 from checkpoints
+      where thread_id = ${thread_id} and checkpoint_ns = ${checkpoint_ns} and checkpoint_id = ${from}
       union all
       select c.parent_checkpoint_id, chain.depth + 1
       from chain cross join checkpoints c

@@ -1,4 +1,4 @@
-import type { Sql } from "./sql.ts";
+import type { JsonParameter, Sql } from "./sql.ts";
 
 /**
  * What SQLite and Postgres do not say alike, as named fragments. A statement
@@ -34,6 +34,9 @@ export interface Dialect {
   /** `column` with the members of `patch` laid over it, one level deep. */
   jsonMerge(column: Sql, patch: unknown): Sql;
 
+  /** Whether JSON `column` is another text than `value`, or one of them is null. */
+  jsonDiffers(column: Sql, value: JsonParameter | null): Sql;
+
   /** `column`, where an index on it would lead a planner without statistics astray. */
   unindexed(column: Sql): Sql;
 
@@ -48,4 +51,13 @@ export interface Dialect {
 
   /** Whether text `column` has `text` in it, whatever the case; no character of it is a pattern. */
   containsText(column: Sql, text: string): Sql;
+
+  /**
+   * Whether a row of `threads` has this entry of metadata (as
+   * storage/metadata-entries.ts writes it). `leads`: the statement comes to its threads by it.
+   */
+  hasEntry(entry: string, options: { leads: boolean }): Sql;
+
+  /** What follows `select count(*) from`, for the threads that have all of the entries, the rarest first. */
+  threadsWithEntries(entries: readonly string[]): Sql;
 }

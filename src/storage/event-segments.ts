@@ -28,10 +28,10 @@ export async function insertSegment(
     sql`
       insert into event_segments (thread_id, first_seq, last_seq, run_id, attempt, events, created_at)
       select ${segment.thread_id}, ${segment.first_seq}, ${segment.first_seq + segment.events.length - 1},
-             ${segment.run_id}, ${segment.attempt}, ${text}, ${tx.dialect.now}
-      where exists (
-        select 1 from runs
-        where run_id = ${segment.run_id} and attempt = ${segment.attempt} and q = 'running')
+             run_id, attempt, ${text}, ${tx.dialect.now}
+      from runs
+      where run_id = ${segment.run_id} and attempt = ${segment.attempt} and q = 'running'
+      ${tx.dialect.forUpdate}
       returning first_seq`,
   );
   return row === null ? "lost" : "stored";

@@ -1,6 +1,6 @@
 import { isObject } from "../lib/json.ts";
 
-/** Longer ones are read from the rows: few, and searched by still fewer. */
+/** In bytes. Longer ones are read from the rows: few, and searched by still fewer. */
 const MAX_ENTRY = 256;
 
 /** A document with more of them than this is not indexed. */
@@ -21,10 +21,17 @@ export const TOO_MANY = "*";
  */
 export function metadataEntries(text: string): string[] {
   const entries = Object.entries(JSON.parse(text) as object)
-    .filter(([, value]) => !isObject(value) && !Array.isArray(value))
+    .filter(([, value]) => isIndexed(value))
     .map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`)
-    .filter((entry) => entry.length <= MAX_ENTRY);
+    .filter((entry) => Buffer.byteLength(entry) <= MAX_ENTRY);
   return entries.length > MAX_ENTRIES ? [TOO_MANY] : entries;
+}
+
+/** Scalars that every engine writes alike; it may have its own way with fractions and exponents. */
+function isIndexed(value: unknown): boolean {
+  if (typeof value === "number")
+    return Number.isInteger(value) && Math.abs(value) < 1e15;
+  return !isObject(value) && !Array.isArray(value);
 }
 
 /** For SQL: a JSON array of the entries of `text` that `other` does not have. The statements of a trigger ask for the same one after the other. */

@@ -60,16 +60,18 @@ export async function claimRuns(
   params: { owner: string; limit: number },
 ): Promise<ClaimedRun[]> {
   const { now, skipLocked } = tx.dialect;
+  // A list of its own: as part of the update, Postgres might make it more than once, and lock more each time.
   return tx.query<ClaimedRun>(sql`
+    with next as materialized (
+      select run_id from runs
+      where q = 'ready' and run_at <= ${now}
+      order by run_at, run_id
+      limit ${params.limit}
+      ${skipLocked})
     update runs
     set q = 'running', status = 'running', owner = ${params.owner},
         attempt = attempt + 1, started_at = coalesce(started_at, ${now}), updated_at = ${now}
-    where run_id in (
-        select run_id from runs
-        where q = 'ready' and run_at <= ${now}
-        order by run_at, run_id
-        limit ${params.limit}
-        ${skipLocked})
+    where run_id in (select run_id from next)
       -- A zombie that was reaped has no row any more, and must not own a run.
       and exists (select 1 from instances where instance_id = ${params.owner})
     returning ${CLAIMED}, ${lastEventSeqOf(raw("runs.thread_id"))} as last_event_seq`);

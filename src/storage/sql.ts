@@ -5,11 +5,18 @@
 export class Sql {
   readonly texts: readonly string[];
   readonly values: readonly unknown[];
+  /** Which way is best depends on the values: an engine that keeps plans makes one for these. */
+  readonly isPlannedAnew: boolean;
 
   /** `texts` is always one longer than `values`. */
-  constructor(texts: readonly string[], values: readonly unknown[]) {
+  constructor(
+    texts: readonly string[],
+    values: readonly unknown[],
+    { isPlannedAnew = false } = {},
+  ) {
     this.texts = texts;
     this.values = values;
+    this.isPlannedAnew = isPlannedAnew;
   }
 
   /** The text with a placeholder for each value: `?` or `$1`. */
@@ -45,6 +52,10 @@ export function sql(
   return new Sql(texts, values);
 }
 
+/** For searches: see `isPlannedAnew`. */
+export const plannedAnew = ({ texts, values }: Sql): Sql =>
+  new Sql(texts, values, { isPlannedAnew: true });
+
 /** Text of ours that is not a template literal, such as a column from a fixed list. Never give it data. */
 export const raw = (text: string): Sql => new Sql([text], []);
 
@@ -69,21 +80,22 @@ export class JsonParameter {
     this.value = value;
   }
   toText(): string {
-    return withoutNul(JSON.stringify(this.value) ?? "null");
+    return sayable(JSON.stringify(this.value) ?? "null");
   }
 }
 
 /** Wrap every value of a JSON column: `${json(thread.metadata)}`. */
 export const json = (value: unknown): JsonParameter => new JsonParameter(value);
 
+/** NUL, or half of a pair of surrogates, as JSON.stringify escapes them; or any other escape. */
+const ESCAPES = /\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g;
+
 /**
- * Postgres has no NUL in text or JSON, so neither engine gets one: U+FFFD
- * stands in. The pattern skips escaped backslashes so that the six characters
- * `\\u0000` of a user's text stay what they are.
+ * Postgres has no NUL and no half characters in text or JSON, so neither
+ * engine gets one: U+FFFD stands in. The pattern skips escaped backslashes so
+ * that the six characters `\\u0000` of a user's text stay what they are.
  */
-const withoutNul = (text: string): string =>
-  text.includes("\\u0000")
-    ? text.replace(/\\(?:u0000|.)/g, (escape) =>
-        escape === "\\u0000" ? "\ufffd" : escape,
-      )
+const sayable = (text: string): string =>
+  text.includes("\\u0000") || text.includes("\\ud")
+    ? text.replace(ESCAPES, (escape) => (escape.length > 2 ? "\ufffd" : escape))
     : text;

@@ -3,12 +3,12 @@ import { jsonContains } from "../lib/json.ts";
 import { AppError, unavailable } from "../model/errors.ts";
 import { decodeRow } from "./columns.ts";
 import type { Database, Queryable } from "./database.ts";
-import type { Dialect } from "./dialect.ts";
-import { leastLength, LONG_NEEDLE, needleReader } from "./json-needle.ts";
+import { needleReader } from "./json-needle.ts";
 import { entriesReader } from "./metadata-entries.ts";
 import { SqliteAside } from "./sqlite-aside.ts";
 import { LogSync } from "./sqlite-sync.ts";
-import { EMPTY, json, JsonParameter, raw, sql, type Sql } from "./sql.ts";
+import { SQLITE } from "./sqlite-dialect.ts";
+import { JsonParameter, type Sql } from "./sql.ts";
 import {
   defaultSqliteDriver,
   type SqliteConnection,
@@ -29,40 +29,11 @@ export interface SqliteOptions {
   /** `full`: `durable` waits for the disk, so what is acknowledged after it survives power loss. `relaxed`: it waits for nothing. */
   durability: "full" | "relaxed";
   driver?: SqliteDriver;
+  onClosed?: () => void;
 }
 
 /** Writers of one group; bounds how long the first of them waits for its commit. */
 const MAX_GROUP = 256;
-
-const NOW = raw("cast(unixepoch('subsec') * 1000 as integer)");
-
-const SQLITE: Dialect = {
-  name: "sqlite",
-  now: NOW,
-  nowPlus: (milliseconds) => sql`${NOW} + ${Math.round(milliseconds)}`,
-  plusMinutes: (timestamp, minutes) =>
-    sql`${timestamp} + cast(${minutes} * 60000 as integer)`,
-  forUpdate: EMPTY, // a write transaction has the file to itself
-  skipLocked: EMPTY,
-  jsonOf: (text) => text,
-  jsonContains: (column, needle) => {
-    const contains = sql`json_contains(${column}, ${json(needle)})`;
-    return JSON.stringify(needle).length < LONG_NEEDLE
-      ? contains
-      : sql`case when length(${column}) >= ${leastLength(needle)} then ${contains} else 0 end`;
-  },
-  jsonString: (column) => sql`json_quote(${column})`,
-  jsonMerge: (column, patch) => sql`json_merge(${column}, ${json(patch)})`,
-  unindexed: (column) => sql`+${column}`,
-  isMember: (column, values) =>
-    sql`${column} in (select value from json_each(${json(values)}))`,
-  containsText: (column, text) =>
-    sql`contains_text(${column}, ${text.toLowerCase()})`,
-  vector: (bytes) => sql`${bytes}`,
-  // Null when one of them has no direction.
-  likeness: (column, bytes) =>
-    sql`coalesce(1 - vec_distance_cosine(${column}, ${bytes}), 0)`,
-};
 
 interface Write {
   run(tx: Queryable): Promise<unknown>;
@@ -73,6 +44,7 @@ interface Write {
 export class SqliteDatabase implements Database {
   readonly dialect = SQLITE;
   readonly isExclusive = true;
+  readonly pollMs = 1000;
   readonly driverName: string;
   readonly #writer: Connection;
   readonly #reader: Connection;
@@ -83,12 +55,15 @@ export class SqliteDatabase implements Database {
   #queue: Write[] = [];
   #draining: Promise<void> | null = null;
   #isClosed = false;
+  readonly #onClosed: () => void;
 
   constructor({
     path,
     durability,
     driver = defaultSqliteDriver(),
+    onClosed = () => {},
   }: SqliteOptions) {
+    this.#onClosed = onClosed;
     this.driverName = driver.name;
     this.#writer = new Connection(driver.open(path, { readOnly: false }));
     this.#writer.configure();
@@ -139,8 +114,13 @@ export class SqliteDatabase implements Database {
   }
 
   /** Runs a script of several statements at once; only migrations do. */
-  script(text: string): void {
-    this.#writer.exec(text);
+  async script(text: string): Promise<void> {
+    try {
+      this.#writer.exec(text);
+    } catch (cause) {
+      this.#writer.rollback();
+      throw cause;
+    }
   }
 
   /** What was asked before is done first. */
@@ -156,6 +136,7 @@ export class SqliteDatabase implements Database {
       this.#writer.exec("pragma wal_checkpoint(truncate)");
     } finally {
       this.#writer.close();
+      this.#onClosed();
     }
   }
 

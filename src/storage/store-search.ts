@@ -2,7 +2,7 @@ import type { JsonObject } from "../lib/json.ts";
 import type { AccessFilter } from "../model/access.ts";
 import { matchesFilter, matchesLabels } from "../model/store-item.ts";
 import type { Queryable } from "./database.ts";
-import { and, raw, sql, type Sql } from "./sql.ts";
+import { and, plannedAnew, raw, sql, type Sql } from "./sql.ts";
 import { visibleItem, visibleNamespace } from "./store-access.ts";
 import {
   alive,
@@ -83,11 +83,12 @@ async function listItems(
     visibleItem(db.dialect, access),
   ];
   if (page.after !== null) conditions.push(behind(page.after));
-  const rows = await db.query<RawStoreRow>(sql`
+  const items = sql`
     select ${STORE_COLUMNS} from store_items
     where ${and(conditions)}
     order by updated_at desc, namespace, key
-    limit ${page.limit} offset ${page.offset}`);
+    limit ${page.limit} offset ${page.offset}`;
+  const rows = await db.query<RawStoreRow>(plannedAnew(items));
   return rows.map(decoded);
 }
 

@@ -164,10 +164,12 @@ async function readTotals(
     status: ThreadStatus | null;
     total: number;
   }>(sql`
-    select entry, null as status, total from thread_metadata_entries
+    select entry, null as status, sum(total) as total from thread_metadata_entries
     where ${db.dialect.isMember(raw("entry"), [...entries, TOO_MANY])}
+    group by entry
     union all
-    select null as entry, status, total from thread_status_totals`);
+    select null as entry, status, sum(total) as total from thread_status_totals
+    group by status`);
   const found = new Map(rows.map(({ entry, total }) => [entry, total]));
   const statuses = new Map(
     rows.flatMap(({ status, total }) =>
@@ -200,33 +202,10 @@ export function matching(
   else if (only !== undefined) conditions.push(sql`${status} = ${only}`);
   const by = typeof path === "object" ? path.entry : null;
   for (const entry of entries)
-    conditions.push(entry === by ? isAmong(entry) : hasEntry(entry));
+    conditions.push(dialect.hasEntry(entry, { leads: entry === by }));
   for (const needle of needles)
     conditions.push(dialect.jsonContains(raw("metadata"), needle));
   if (values !== undefined)
     conditions.push(dialect.jsonContains(valuesOf(dialect), values));
   return and(conditions);
 }
-
-/** Where only entries are asked for: from which table to count, and what, without a look at a thread. */
-export function matchingEntries({
-  entries: [rarest = "", ...others],
-}: Conditions): Sql {
-  return sql`thread_metadata as threads where ${and([
-    sql`threads.entry_id = ${idOf(rarest)}`,
-    ...others.map(hasEntry),
-  ])}`;
-}
-
-const idOf = (entry: string): Sql =>
-  sql`(select entry_id from thread_metadata_entries where entry = ${entry})`;
-
-/** The threads that have it, one by one. */
-const isAmong = (entry: string): Sql =>
-  sql`threads.thread_id in (select thread_id from thread_metadata where entry_id = ${idOf(entry)})`;
-
-/** For a thread that is at hand. NOTE: a subquery that is a value; `exists` may become a join, and that one goes the other way round. */
-const hasEntry = (entry: string): Sql =>
-  sql`(
-    select true from thread_metadata
-    where entry_id = ${idOf(entry)} and thread_metadata.thread_id = threads.thread_id)`;

@@ -112,8 +112,9 @@ async function restoreThread(
   tx: Queryable,
   threadId: string,
 ): Promise<{ rest_graph: JsonObject | null } | null> {
-  const { now } = tx.dialect;
-  const byInterrupts = sql`case when interrupts = ${json({})} then 'idle' else 'interrupted' end`;
+  const { now, jsonDiffers } = tx.dialect;
+  const hasInterrupts = jsonDiffers(sql`interrupts`, json({}));
+  const byInterrupts = sql`case when ${hasInterrupts} then 'interrupted' else 'idle' end`;
   return first(
     tx,
     sql`

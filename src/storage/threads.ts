@@ -270,7 +270,7 @@ async function stateOf(
   });
   const interrupts = json(snapshot.interrupts);
   return {
-    orHasChanged: sql`or ${values.hasMoved} or "values" is distinct from ${values.inline} or interrupts <> ${interrupts}`,
+    orHasChanged: sql`or ${values.hasMoved} or ${tx.dialect.jsonDiffers(raw('"values"'), values.inline)} or ${tx.dialect.jsonDiffers(raw("interrupts"), interrupts)}`,
     assigned: sql`, values_paged = ${values.isPaged}, "values" = ${values.inline}, interrupts = ${interrupts}`,
   };
 }

@@ -2,9 +2,6 @@ import { CHANNELS } from "../storage/channels.ts";
 import type { Database } from "../storage/database.ts";
 import { getRunEnd } from "../storage/run-queue.ts";
 
-/** The floor under the notifications: an end that was not told is seen this much later. */
-const POLL_MS = 1000;
-
 export type RunEnding = NonNullable<Awaited<ReturnType<typeof getRunEnd>>>;
 
 /** Resolves with how the run has ended, or with null when `signal` fires. Subscribe, then look, then wait. */
@@ -24,7 +21,7 @@ export async function untilEnded(
       });
       const ending = await getRunEnd(database, runId);
       if (ending !== null) return ending;
-      await soonest(told, signal);
+      await soonest(told, database.pollMs, signal);
     }
     return null;
   } finally {
@@ -34,6 +31,7 @@ export async function untilEnded(
 
 async function soonest(
   told: Promise<void>,
+  pollMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   let end = () => {};
@@ -41,7 +39,7 @@ async function soonest(
     end = resolve;
     signal.addEventListener("abort", end);
   });
-  const timer = setTimeout(end, POLL_MS);
+  const timer = setTimeout(end, pollMs);
   await Promise.race([told, other]);
   clearTimeout(timer);
   signal.removeEventListener("abort", end);

@@ -350,13 +350,13 @@ describe.each(drivers())("histories of checkpoints on $name", (driver) => {
     const stored = await database.query<{ data: Uint8Array }>(
       sql`select data from checkpoint_values`,
     );
-    const rows = await database.query<object>(
-      sql`select checkpoint, metadata, channels from checkpoints`,
-    );
     const bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
-    const inRows = rows
-      .flatMap((row) => Object.values(row))
-      .reduce((sum: number, value) => sum + bytes(value), 0);
+    // Postgres writes jsonb with a space behind each colon and comma.
+    const texts = await database.query<{ bytes: number }>(sql`
+      select octet_length(cast(checkpoint as text)) + octet_length(cast(metadata as text))
+        + octet_length(cast(channels as text)) as bytes
+      from checkpoints`);
+    const inRows = texts.reduce((sum, row) => sum + row.bytes, 0);
     const inValues = stored.reduce((sum, { data }) => sum + data.length, 0);
     const note = 2 * bytes({ json: '"é"' });
     expect(report.checkpoints).toEqual({ count: 2, bytes: inRows - note });

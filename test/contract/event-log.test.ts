@@ -16,6 +16,7 @@ import {
   type TestDatabase,
 } from "../support/databases.ts";
 import { openRunQueue, type RunQueue } from "../support/run-queue.ts";
+import { isOnPostgres } from "../support/postgres.ts";
 
 const log = pino({ level: "silent" });
 const END: ProducedEvent = ["end", "{}"];
@@ -272,15 +273,20 @@ describe.each(drivers())("the event log on $name", (driver) => {
     expect(await collect(reader(events, run))).toEqual(upTo(6));
   });
 
-  it("keeps events that the disk had no room for until it has", async () => {
-    const { events, run } = await startRun();
-    const grow = fillDisk(opened.database);
-    void events.append(run, [["values", JSON.stringify("x".repeat(100_000))]]);
-    await events.flushed();
-    grow();
-    await end(events, run);
-    expect(await collect(reader(events, run))).toEqual([1, 2]);
-  });
+  it.skipIf(isOnPostgres())(
+    "keeps events that the disk had no room for until it has",
+    async () => {
+      const { events, run } = await startRun();
+      const grow = fillDisk(opened.database);
+      void events.append(run, [
+        ["values", JSON.stringify("x".repeat(100_000))],
+      ]);
+      await events.flushed();
+      grow();
+      await end(events, run);
+      expect(await collect(reader(events, run))).toEqual([1, 2]);
+    },
+  );
 
   it("does not lose the events of one run to the failure of another", async () => {
     const { events, run } = await startRun();

@@ -4,18 +4,18 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SqliteDatabase } from "../../src/storage/sqlite.ts";
 import { sql } from "../../src/storage/sql.ts";
 import {
-  drivers,
   fillDisk,
-  openTestDatabase,
-  type TestDatabase,
+  openTestFile,
+  sqliteDrivers,
+  type TestFile,
 } from "../support/databases.ts";
 
-describe.each(drivers())("a database on $name", (driver) => {
-  let opened: TestDatabase;
+describe.each(sqliteDrivers())("a database on $name", (driver) => {
+  let opened: TestFile;
   let database: SqliteDatabase;
 
   beforeEach(async () => {
-    opened = await openTestDatabase(driver);
+    opened = await openTestFile(driver);
     database = opened.database;
   });
 

@@ -10,15 +10,19 @@ import {
   putItem,
   searchItems,
 } from "../../src/services/store.ts";
-import type { SqliteDriver } from "../../src/storage/sqlite-driver.ts";
-import { drivers, openTestDatabase } from "../support/databases.ts";
+import {
+  drivers,
+  openTestDatabase,
+  type TestDriver,
+} from "../support/databases.ts";
+import { sql } from "../../src/storage/sql.ts";
 
 const caller = (access: AccessFilter): Caller => ({ access });
 
 /** What an auth handler answers to keep users to namespaces that hold their id. */
 const ada = caller({ namespace: { $contains: "ada" } });
 
-async function openStore(driver: SqliteDriver) {
+async function openStore(driver: TestDriver) {
   const { database, close } = await openTestDatabase(driver);
   const deps = { database, storeTtl: NO_STORE_TTL, embedder: null };
   const page = { limit: 10, offset: 0 };
@@ -105,7 +109,9 @@ describe.each(drivers())("who may see which store items on $name", (driver) => {
     await using store = await openStore(driver);
     const owner = caller({ owner: "ada" });
     await store.put(ANONYMOUS, ["shared"], "k", { owner: "bob" });
-    store.database.script("update store_items set expires_at = 1");
+    await store.database.transaction((tx) =>
+      tx.query(sql`update store_items set expires_at = ${new Date(1)}`),
+    );
     expect(await store.get(owner, ["shared"], "k")).toBeNull();
     await store.put(owner, ["shared"], "k", { owner: "ada" });
     expect(await store.get(owner, ["shared"], "k")).toMatchObject({

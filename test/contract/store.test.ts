@@ -17,16 +17,20 @@ import {
   putStoreItem,
   refreshStoreItem,
 } from "../../src/storage/store.ts";
-import type { SqliteDriver } from "../../src/storage/sqlite-driver.ts";
 import { SpoolStore } from "../../src/worker/store.ts";
 import type {
   StoreOperation,
   StoreResult,
 } from "../../src/protocol/store-frames.ts";
-import { drivers, openTestDatabase } from "../support/databases.ts";
+import {
+  drivers,
+  openTestDatabase,
+  type TestDriver,
+} from "../support/databases.ts";
 import { connectWorker } from "../support/worker-pipe.ts";
+import { millisecondsOf, timestampOf } from "../support/engine-sql.ts";
 
-async function openStore(driver: SqliteDriver) {
+async function openStore(driver: TestDriver) {
   const { database, close } = await openTestDatabase(driver);
   const worker = connectWorker(database);
   const requests: StoreOperation[][] = [];
@@ -135,7 +139,7 @@ describe.each(drivers())("the store on $name", (driver) => {
         );
       // One millisecond has many: the rest of the order decides, and no row is skipped or met twice.
       await tx.query(
-        sql`update store_items set updated_at = 1000 - (cast(key as integer) / 400)`,
+        sql`update store_items set updated_at = ${timestampOf(tx.dialect, sql`1000 - (cast(key as integer) / 400)`)}`,
       );
     });
     const found = async (filter: object, page: object = {}) =>
@@ -422,7 +426,7 @@ describe.each(drivers())("the store on $name", (driver) => {
         UNRESTRICTED,
       );
       await tx.query(
-        sql`update store_items set expires_at = created_at, created_at = created_at - 1000 where key = '1'`,
+        sql`update store_items set expires_at = created_at, created_at = ${new Date(1000)} where key = '1'`,
       );
     });
     expect(await getStoreItem(database, at, UNRESTRICTED)).toBeNull();
@@ -466,7 +470,7 @@ describe.each(drivers())("the store on $name", (driver) => {
           UNRESTRICTED,
         );
       await tx.query(
-        sql`update store_items set expires_at = expires_at - 300000`,
+        sql`update store_items set expires_at = ${tx.dialect.plusMinutes(sql`expires_at`, sql`-5.0`)}`,
       );
       await tx.query(
         sql`update store_items set expires_at = created_at where key = 'over'`,
@@ -478,7 +482,9 @@ describe.each(drivers())("the store on $name", (driver) => {
       await database.transaction((tx) => deleteExpiredStoreItems(tx, 10)),
     ).toBe(1);
     const rows = await database.query<{ key: string; minutes: number }>(sql`
-      select key, round((expires_at - created_at) / 60000.0) as minutes from store_items order by key`);
+      select key, round((${millisecondsOf(database.dialect, sql`expires_at`)}
+        - ${millisecondsOf(database.dialect, sql`created_at`)}) / 60000.0) as minutes
+      from store_items order by key`);
     expect(rows).toEqual([
       { key: "asleep", minutes: 5 },
       { key: "found", minutes: 10 },

@@ -27,6 +27,9 @@ import {
   type TestDatabase,
 } from "../support/databases.ts";
 import { giveValues, newThread, search } from "../support/threads.ts";
+import { rowNumber, timestampOf } from "../support/engine-sql.ts";
+import { isOnPostgres } from "../support/postgres.ts";
+import { sql } from "../../src/storage/sql.ts";
 
 type Body = z.input<typeof threadSearch>;
 
@@ -197,9 +200,12 @@ describe.each(drivers())("searching threads on $name", (driver) => {
     "sorts by %s both ways, with the id as tie-break",
     async (sort_by) => {
       for (let index = 0; index < 5; index += 1) await make();
-      db.database.script(
-        "update threads set created_at = 1000, updated_at = 2000 + rowid % 2, state_updated_at = 3000",
-      );
+      await db.database.transaction((tx) => {
+        const at = sql`2000 + ${rowNumber(tx.dialect)} % 2`;
+        return tx.query(sql`
+          update threads
+          set created_at = ${new Date(1000)}, updated_at = ${timestampOf(tx.dialect, at)}, state_updated_at = ${new Date(3000)}`);
+      });
       const ascending = (await find({ sort_by, sort_order: "asc" }))
         .rows as Thread[];
       const key = (row: Thread) => `${row[sort_by]} ${row.thread_id}`;
@@ -328,14 +334,18 @@ describe.each(drivers())("searching threads on $name", (driver) => {
     expect(rows).toEqual([{ thread_id: mine, extracted: { s: 1 } }]);
   });
 
-  test("values that nobody asks for are not read", async () => {
-    await make({}, { big: "x".repeat(1000) });
-    // What is not JSON can be skipped, but not read.
-    db.database.script(`update threads set "values" = 'not JSON'`);
-    const { rows } = await find({ select: ["thread_id", "metadata"] });
-    expect(rows).toHaveLength(1);
-    await expect(find()).rejects.toThrow(/JSON/);
-  });
+  // What Postgres stores is JSON, or is refused.
+  test.skipIf(isOnPostgres())(
+    "values that nobody asks for are not read",
+    async () => {
+      await make({}, { big: "x".repeat(1000) });
+      // What is not JSON can be skipped, but not read.
+      await db.database.script(`update threads set "values" = 'not JSON'`);
+      const { rows } = await find({ select: ["thread_id", "metadata"] });
+      expect(rows).toHaveLength(1);
+      await expect(find()).rejects.toThrow(/JSON/);
+    },
+  );
 
   test("the anonymous caller sees all", async () => {
     await make({ owner: "ada" });

@@ -96,7 +96,7 @@ describe("creating a thread with supersteps", () => {
     const thread_id = uuid7();
     const staged = stagedUpdate(uuid7()); // of a thread that is not there
     await expect(create({ thread_id }, () => staged).made).rejects.toThrow(
-      /FOREIGN KEY/,
+      /foreign key/i,
     );
     expect(await getThread(db.database, thread_id, null)).toBeNull();
   });

@@ -22,6 +22,7 @@ import {
   type TestDatabase,
 } from "../support/databases.ts";
 import { deps, giveValues, newThread, search } from "../support/threads.ts";
+import { isOnPostgres } from "../support/postgres.ts";
 
 const message = (index: number) => ({
   type: "ai",
@@ -64,7 +65,7 @@ describe.each(drivers())("long values of threads on $name", (driver) => {
     await giveValues(db.database, thread_id, values);
     return thread_id;
   };
-  /** How many rows `fn` changes; the thread's own is one of them. */
+  /** How many rows `fn` changes, which only SQLite can tell; the thread's own is one of them. */
   const rowsChangedBy = async (fn: () => Promise<unknown>) => {
     const total = () =>
       db.database.transaction(async (tx) => {
@@ -129,23 +130,26 @@ describe.each(drivers())("long values of threads on $name", (driver) => {
     expect(JSON.stringify(found)).toBe(JSON.stringify(readable(values)));
   });
 
-  test("a turn writes the end of a long list, however long it is", async () => {
-    const thread_id = await make({
-      turn: 9,
-      messages: messages(500),
-      ok: true,
-    });
-    expect((await pagesOf(thread_id)).length).toBeGreaterThan(100);
-    for (let turn = 10; turn < 20; turn += 1) {
-      const values = { turn, messages: messages(500 + 2 * turn), ok: true };
-      const changes = await rowsChangedBy(() =>
-        giveValues(db.database, thread_id, values),
-      );
-      // The thread, the counter, the end of the list and what was added to it.
-      expect(changes).toBeLessThanOrEqual(turn === 10 ? 8 : 5);
-      expect((await read(thread_id)).values).toEqual(readable(values));
-    }
-  });
+  test.skipIf(isOnPostgres())(
+    "a turn writes the end of a long list, however long it is",
+    async () => {
+      const thread_id = await make({
+        turn: 9,
+        messages: messages(500),
+        ok: true,
+      });
+      expect((await pagesOf(thread_id)).length).toBeGreaterThan(100);
+      for (let turn = 10; turn < 20; turn += 1) {
+        const values = { turn, messages: messages(500 + 2 * turn), ok: true };
+        const changes = await rowsChangedBy(() =>
+          giveValues(db.database, thread_id, values),
+        );
+        // The thread, the counter, the end of the list and what was added to it.
+        expect(changes).toBeLessThanOrEqual(turn === 10 ? 8 : 5);
+        expect((await read(thread_id)).values).toEqual(readable(values));
+      }
+    },
+  );
 
   test("that get shorter leave no page behind", async () => {
     const thread_id = await make({ messages: messages(300) });

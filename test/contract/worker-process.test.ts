@@ -64,7 +64,7 @@ describe("a step", () => {
           .query(
             sql`
           select 1 from checkpoints
-          where run_id = ${run.run_id} and cast(json_extract(metadata, '$.step') as integer) = 1`,
+          where run_id = ${run.run_id} and ${bench.database.dialect.jsonContains(sql`metadata`, { step: 1 })}`,
           )
           .then((rows) => rows.length === 1),
       );

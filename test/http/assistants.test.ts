@@ -131,7 +131,7 @@ describe("search and count", () => {
         await tx.query(sql`
           insert into assistants (assistant_id, graph_id, name, metadata, created_at, updated_at)
           values (${`0191d0a4-0000-7000-8000-00000000000${index}`}, ${graph}, ${name},
-                  ${json(metadata)}, ${1000 + Math.min(index, 3)}, ${9000 - index})`);
+                  ${json(metadata)}, ${new Date(1000 + Math.min(index, 3))}, ${new Date(9000 - index)})`);
     });
   });
   afterAll(() => app.close());

@@ -8,6 +8,7 @@ import {
 } from "../support/apps.ts";
 import { rowCounts } from "../support/bad-input.ts";
 import { NOBODY } from "../support/sdk.ts";
+import { refusalOfRuns } from "../support/engine-sql.ts";
 
 /* Nothing executes runs here, so they stay pending. */
 
@@ -96,15 +97,14 @@ describe("a batch", () => {
 
   test("that cannot be stored to its end makes no run at all", async () => {
     const before = await rowCounts(server.database);
-    server.database.script(
-      "create trigger refused before insert on runs when new.metadata like '%\"n\":3%' begin select raise(abort, 'no'); end",
-    );
+    const { create, drop } = refusalOfRuns(server.database.dialect, '"n":3');
+    await server.database.script(create);
     const items = [1, 2, 3].map((n) => ({
       assistant_id: "linear",
       metadata: { n },
     }));
     expect((await batch(items)).status).toBe(500);
-    server.database.script("drop trigger refused");
+    await server.database.script(drop);
     expect(await rowCounts(server.database)).toEqual(before);
     expect((await batch(items)).status).toBe(200);
   });

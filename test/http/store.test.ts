@@ -5,6 +5,11 @@ import { sql } from "../../src/storage/sql.ts";
 import { DataApp } from "../support/data-app.ts";
 import { fieldsOf, refusalOf, type Answer } from "../support/http.ts";
 import { TIMESTAMP } from "../support/sdk.ts";
+import {
+  millisecondsOf,
+  rowNumber,
+  timestampOf,
+} from "../support/engine-sql.ts";
 
 const app = new DataApp("store_items");
 
@@ -29,9 +34,12 @@ const store = async (namespace: string[], key: string, value: object = {}) => {
 
 /** As many milliseconds ago as the item has neighbours put after it, so that the order is that of the puts. */
 const spread = () =>
-  app.database.script(
-    "update store_items set created_at = 1000000 + rowid, updated_at = 1000000 + rowid",
-  );
+  app.database.transaction((tx) => {
+    const at = timestampOf(tx.dialect, sql`1000000 + ${rowNumber(tx.dialect)}`);
+    return tx.query(
+      sql`update store_items set created_at = ${at}, updated_at = ${at}`,
+    );
+  });
 
 /** In minutes from now, rounded; null: never. */
 const minutesLeft = async (key: string) =>
@@ -39,7 +47,8 @@ const minutesLeft = async (key: string) =>
     await first<{ minutes: number | null }>(
       app.database,
       sql`
-        select round((expires_at - ${app.database.dialect.now}) / 60000.0) as minutes
+        select round((${millisecondsOf(app.database.dialect, sql`expires_at`)}
+          - ${millisecondsOf(app.database.dialect, app.database.dialect.now)}) / 60000.0) as minutes
         from store_items where key = ${key}`,
     )
   )?.minutes;
@@ -66,7 +75,7 @@ describe("PUT and GET /store/items", () => {
       "value",
     ]);
     expect(item["created_at"]).toMatch(TIMESTAMP);
-    spread();
+    await spread();
     await store(at.namespace, at.key, { other: true });
     const again = (await get("namespace=users.1&key=profile"))
       .body as JsonObject;
@@ -264,7 +273,7 @@ describe("POST /store/items/search", () => {
   test("answers whole items under whole labels, the last changed first", async () => {
     for (const namespace of [["a"], ["a", "b"], ["ab"], ["a_"], ["a", "%"]])
       await store(namespace, namespace.join("/"), { n: 1 });
-    spread();
+    await spread();
     await store(["a"], "a", { n: 2 });
     expect(await found({ namespace_prefix: ["a"] })).toEqual([
       "a",
@@ -286,7 +295,7 @@ describe("POST /store/items/search", () => {
   test("pages, ten at a time when nothing is said", async () => {
     for (let n = 0; n < 12; n += 1)
       await store(["p"], String(n).padStart(2, "0"));
-    spread();
+    await spread();
     expect(await found({})).toHaveLength(10);
     expect(await found({ limit: 2, offset: 3 })).toEqual(["08", "07"]);
     expect(await found({ limit: 1000 })).toHaveLength(12);
@@ -421,7 +430,9 @@ describe("the time to live of items", () => {
 
   test("an item whose time is over is there for no request", async () => {
     await withTtl(5);
-    app.database.script("update store_items set expires_at = 1");
+    await app.database.transaction((tx) =>
+      tx.query(sql`update store_items set expires_at = ${new Date(1)}`),
+    );
     expect((await get("namespace=t&key=k")).body).toBeNull();
     expect(await found({})).toEqual([]);
     expect(await found({ filter: { n: { $ne: 1 } } })).toEqual([]);
@@ -449,8 +460,10 @@ describe("the time to live of items", () => {
       ];
       for (const read of reads) {
         await withTtl(10);
-        app.database.script(
-          "update store_items set expires_at = expires_at - 6 * 60000",
+        await app.database.transaction((tx) =>
+          tx.query(
+            sql`update store_items set expires_at = ${tx.dialect.plusMinutes(sql`expires_at`, sql`-6.0`)}`,
+          ),
         );
         expect((await read()).status).toBe(200);
         expect(await minutesLeft("k")).toBe(minutes);

@@ -7,18 +7,17 @@ import { deferred } from "../../src/lib/deferred.ts";
 import type { GraphSpec } from "../../src/protocol/graph-frames.ts";
 import { memoryPipe } from "../../src/protocol/pipe.ts";
 import { registerGraphs } from "../../src/services/system-assistants.ts";
-import type { SqliteDatabase } from "../../src/storage/sqlite.ts";
 import { serveWorker } from "../../src/worker/worker.ts";
 import { checkpointRequests } from "../../src/workers/checkpoint-requests.ts";
 import type { LaunchedWorker } from "../../src/workers/launch.ts";
 import { WorkerPool } from "../../src/workers/pool.ts";
 import { storeRequests } from "../../src/workers/store-requests.ts";
-import { openTestDatabase } from "./databases.ts";
+import { openTestDatabase, type ScriptableDatabase } from "./databases.ts";
 import { testApp } from "./http.ts";
 
 export interface TestApp {
   app: App;
-  database: SqliteDatabase;
+  database: ScriptableDatabase;
   /** Every line that was logged, debug and above. */
   logged: Record<string, unknown>[];
   close(): Promise<void>;

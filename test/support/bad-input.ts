@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { raw, sql } from "../../src/storage/sql.ts";
-import type { SqliteDatabase } from "../../src/storage/sqlite.ts";
 import {
   fixtureGraph,
   openTestApp,
   type TestApp,
   type TestAppOptions,
 } from "./apps.ts";
+import type { ScriptableDatabase } from "./databases.ts";
+import { tableNames } from "./engine-sql.ts";
 
 /** A request that must be refused, and how. */
 export interface BadRequest {
@@ -32,10 +33,10 @@ export const nested = (levels: number): string =>
 
 /** Rows by table. */
 export async function rowCounts(
-  database: SqliteDatabase,
+  database: ScriptableDatabase,
 ): Promise<Record<string, number>> {
   const tables = await database.query<{ name: string }>(
-    sql`select name from sqlite_master where type = 'table'`,
+    tableNames(database.dialect),
   );
   const counts: Record<string, number> = {};
   for (const { name } of tables) {

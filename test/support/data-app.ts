@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import type { App } from "../../src/http/deps.ts";
 import type { JsonObject } from "../../src/lib/json.ts";
-import type { SqliteDatabase } from "../../src/storage/sqlite.ts";
-import { openTestDatabase, type TestDatabase } from "./databases.ts";
+import {
+  openTestDatabase,
+  type TestDatabase,
+  type ScriptableDatabase,
+} from "./databases.ts";
 import { send, testApp, type Answer, type TestSettings } from "./http.ts";
 import { noWorkers } from "./threads.ts";
 
@@ -22,13 +25,13 @@ export class DataApp {
       this.#opened = await openTestDatabase();
     });
     afterAll(() => this.#opened?.close());
-    beforeEach(() => {
-      this.database.script(`delete from ${table}`);
+    beforeEach(async () => {
+      await this.database.script(`delete from ${table}`);
       this.serve();
     });
   }
 
-  get database(): SqliteDatabase {
+  get database(): ScriptableDatabase {
     if (this.#opened === null) throw new Error("the database is not open yet");
     return this.#opened.database;
   }

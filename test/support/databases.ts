@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { migrate } from "../../src/storage/migrate.ts";
+import { pino } from "pino";
+import type { Database } from "../../src/storage/database.ts";
+import { migrate, type Migratable } from "../../src/storage/migrate.ts";
+import { PostgresDatabase } from "../../src/storage/postgres.ts";
 import {
   SqliteDatabase,
   type SqliteOptions,
@@ -11,20 +14,41 @@ import {
   loadSqliteDriver,
   type SqliteDriver,
 } from "../../src/storage/sqlite-driver.ts";
+import { createDatabase, isOnPostgres } from "./postgres.ts";
 
-export interface TestDatabase extends AsyncDisposable {
-  database: SqliteDatabase;
-  /** The SQLite file, in a directory of its own. */
-  path: string;
-  /** Closes the database and removes its directory. */
+/** A database that a test may also run scripts on. */
+export type ScriptableDatabase = Database & Migratable;
+
+export interface TestDatabase<
+  D extends ScriptableDatabase = ScriptableDatabase,
+> extends AsyncDisposable {
+  database: D;
+  /** Closes the database and removes it. */
   close(): Promise<void>;
 }
 
-/** A migrated, empty database in a directory of its own. */
-export async function openTestDatabase(
+export interface TestFile extends TestDatabase<SqliteDatabase> {
+  /** The SQLite file, in a directory of its own. */
+  path: string;
+}
+
+/** What a storage contract is run on. */
+export type TestDriver = SqliteDriver | { readonly name: "postgres" };
+
+const POSTGRES: TestDriver = { name: "postgres" };
+
+/** A migrated, empty database of its own, on the engine that the tests run on. */
+export function openTestDatabase(
+  driver: TestDriver = isOnPostgres() ? POSTGRES : defaultSqliteDriver(),
+): Promise<TestDatabase> {
+  return driver.name === "postgres" ? openPostgres() : openTestFile(driver);
+}
+
+/** The same on SQLite, whatever the tests run on. */
+export async function openTestFile(
   driver: SqliteDriver = defaultSqliteDriver(),
   durability: SqliteOptions["durability"] = "relaxed",
-): Promise<TestDatabase> {
+): Promise<TestFile> {
   const directory = mkdtempSync(join(tmpdir(), "spool-test-"));
   const path = join(directory, "spool.sqlite");
   const database = new SqliteDatabase({ path, durability, driver });
@@ -36,15 +60,36 @@ export async function openTestDatabase(
   return { database, path, close, [Symbol.asyncDispose]: close };
 }
 
-/** Every SQLite driver that this runtime has; a storage contract holds on each of them. */
-export function drivers(): SqliteDriver[] {
+async function openPostgres(): Promise<TestDatabase> {
+  const { uri, drop } = await createDatabase();
+  const database = new PostgresDatabase({
+    uri,
+    poolSize: 4,
+    prepares: true,
+    durability: "full",
+    log: pino({ level: "silent" }),
+  });
+  await migrate(database);
+  const close = async () => {
+    await database.close();
+    await drop();
+  };
+  return { database, close, [Symbol.asyncDispose]: close };
+}
+
+/** Everything that a storage contract must hold on: Postgres, or every SQLite driver that this runtime has. */
+export function drivers(): TestDriver[] {
+  return isOnPostgres() ? [POSTGRES] : sqliteDrivers();
+}
+
+export function sqliteDrivers(): SqliteDriver[] {
   return (["node:sqlite", "@photostructure/sqlite"] as const)
     .map(loadSqliteDriver)
     .filter((driver) => driver !== null);
 }
 
-/** Takes all room for growth from the file, as a full disk does; returns what gives it back. */
-export function fillDisk(database: SqliteDatabase): () => void {
-  database.script("pragma max_page_count = 1"); // the least that SQLite allows is what is there
-  return () => database.script("pragma max_page_count = 1073741823");
+/** Takes all room for growth from a SQLite file, as a full disk does; returns what gives it back. */
+export function fillDisk(database: ScriptableDatabase): () => void {
+  void database.script("pragma max_page_count = 1"); // the least that SQLite allows is what is there
+  return () => void database.script("pragma max_page_count = 1073741823");
 }

@@ -7,11 +7,13 @@ import type { RunnableConfig } from "@langchain/core/runnables";
 import type { CheckpointWrite } from "../../src/protocol/checkpoint-frames.ts";
 import { first, type Queryable } from "../../src/storage/database.ts";
 import { sql } from "../../src/storage/sql.ts";
-import type { SqliteDatabase } from "../../src/storage/sqlite.ts";
-import type { SqliteDriver } from "../../src/storage/sqlite-driver.ts";
 import { SpoolCheckpointer } from "../../src/worker/checkpointer.ts";
 import type { ServerPeer } from "../../src/worker/context.ts";
-import { openTestDatabase } from "./databases.ts";
+import {
+  openTestDatabase,
+  type TestDriver,
+  type ScriptableDatabase,
+} from "./databases.ts";
 import {
   connectWorker,
   insertRunningRun,
@@ -20,7 +22,7 @@ import {
 } from "./worker-pipe.ts";
 
 export interface TestSavers extends AsyncDisposable {
-  database: SqliteDatabase;
+  database: ScriptableDatabase;
   peer: ServerPeer;
   run: RunningRun;
   /** A saver of the run that knows nothing yet, as a new worker has it. */
@@ -30,7 +32,7 @@ export interface TestSavers extends AsyncDisposable {
 }
 
 /** A running run on a real file, and its worker at the other end of a pipe. */
-export async function openSavers(driver?: SqliteDriver): Promise<TestSavers> {
+export async function openSavers(driver?: TestDriver): Promise<TestSavers> {
   const { database, close } = await openTestDatabase(driver);
   const { peer, close: disconnect } = connectWorker(database);
   const run = await database.transaction((tx) => insertRunningRun(tx));

@@ -17,6 +17,11 @@ import { Client } from "@langchain/langgraph-sdk";
 import { afterAll, afterEach, beforeAll, onTestFinished } from "vitest";
 import { descendantsOf, isAlive, killIfAlive } from "./processes.ts";
 import { waitFor } from "./wait.ts";
+import {
+  createDatabase,
+  isOnPostgres,
+  type CreatedDatabase,
+} from "./postgres.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PROGRAM = join(ROOT, "dist/cli/index.js");
@@ -54,6 +59,8 @@ export class TestServer {
   readonly #graph: string;
   #port = 0;
   #process: ChildProcess | null = null;
+  /** On Postgres: a database of its own. */
+  #postgres: CreatedDatabase | null = null;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -96,10 +103,15 @@ export class TestServer {
   /** Keeps its port over restarts, as a server that clients know would. */
   async start(): Promise<void> {
     this.#port ||= await freePort();
+    if (isOnPostgres()) this.#postgres ??= await createDatabase();
     const log = openSync(this.#log, "a");
     const child = spawn(process.execPath, [PROGRAM, ...this.#flags()], {
       cwd: this.directory,
-      env: { ...cleanEnvironment(), ...this.#options.env },
+      env: {
+        ...cleanEnvironment(),
+        ...(this.#postgres && { POSTGRES_URI: this.#postgres.uri }),
+        ...this.#options.env,
+      },
       stdio: ["ignore", log, log],
     });
     closeSync(log);
@@ -147,6 +159,7 @@ export class TestServer {
     if (this.#process) await this.stop().catch(() => this.kill9());
     for (const pid of left) if (isAlive(pid)) killIfAlive(pid);
     if (!keep) {
+      await this.#postgres?.drop();
       rmSync(this.directory, { recursive: true, force: true });
       return;
     }

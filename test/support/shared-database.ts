@@ -3,6 +3,7 @@ import type { Database } from "../../src/storage/database.ts";
 /** The same database as an instance sees it that has others beside it. */
 export const shared = (database: Database): Database => ({
   isExclusive: false,
+  pollMs: database.pollMs,
   dialect: database.dialect,
   query: (statement) => database.query(statement),
   queryAside: (statement) => database.queryAside(statement),

@@ -1,0 +1,52 @@
+import type { Dialect } from "./dialect.ts";
+import { and, json, raw, sql, type Sql } from "./sql.ts";
+
+/*
+ * Times are cut to milliseconds, not rounded: a run that is due now must not
+ * be due half a millisecond from now.
+ */
+const NOW = raw("date_trunc('milliseconds', statement_timestamp())");
+
+const jsonContains = (column: Sql, needle: unknown): Sql =>
+  sql`cast(${column} as jsonb) @> ${json(needle)}`;
+
+/** An entry such as `"team":"blue"` as the document that has nothing else. */
+const hasEntry = (entry: string): Sql =>
+  jsonContains(raw("metadata"), JSON.parse(`{${entry}}`));
+
+function floatsOf(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: bytes.byteLength / 4 }, (_, index) =>
+    view.getFloat32(index * 4, true),
+  );
+}
+
+export const POSTGRES: Dialect = {
+  name: "postgres",
+  now: NOW,
+  nowPlus: (milliseconds) =>
+    sql`${NOW} + cast(${milliseconds} as double precision) * interval '1 millisecond'`,
+  plusMinutes: (timestamp, minutes) =>
+    sql`${timestamp} + cast(${minutes} as double precision) * interval '1 minute'`,
+  // Not `for update`: that would wait for everybody who has just referred to the row, and they may wait for us.
+  forUpdate: raw("for no key update"),
+  skipLocked: raw("for update skip locked"),
+  jsonOf: (text) => sql`cast(${text} as json)`,
+  jsonContains,
+  jsonString: (column) => sql`cast(to_json(${column}) as text)`,
+  jsonMerge: (column, patch) =>
+    sql`(${column} || cast(${json(patch)} as jsonb))`,
+  jsonDiffers: (column, value) =>
+    sql`cast(${column} as text) is distinct from cast(${value} as text)`,
+  unindexed: (column) => column, // its statistics tell the planner
+  isMember: (column, values) => sql`${column} = any(${values})`,
+  containsText: (column, text) =>
+    sql`strpos(lower(${column} collate "und-x-icu"), ${text.toLowerCase()}) > 0`,
+  vector: (bytes) => sql`cast(${floatsOf(bytes)} as real[])`,
+  // Without a direction it is not a number.
+  likeness: (column, bytes) => sql`coalesce(nullif(1 - (
+    cast(${column} as vector) <=> cast(cast(${floatsOf(bytes)} as real[]) as vector)), 'NaN'), 0)`,
+  hasEntry,
+  threadsWithEntries: (entries) =>
+    sql`threads where ${and([raw("not temporary"), ...entries.map(hasEntry)])}`,
+};

@@ -1,0 +1,40 @@
+import { AppError, unavailable } from "../model/errors.ts";
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const SERIALIZATION_FAILURE = "40001";
+const DEADLOCK_DETECTED = "40P01";
+const DISK_FULL = "53100";
+
+/** The server went, goes or is not there yet, or has no connection left; also what `pg` says of sockets. */
+const CONNECTION_CODES =
+  /^(08...|57P0[1-5]|53300|ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+
+/** NOTE: `pg` has no code for these. */
+const CONNECTION_MESSAGES =
+  /connection (terminated|error|timeout)|timeout exceeded when trying to connect|client was closed|not queryable|stream (was )?(ended|destroyed)|query read timeout/i;
+
+const codeOf = (cause: unknown): string =>
+  String((cause as { code?: unknown } | null)?.code ?? "");
+
+/** Another transaction was in the way; nothing of this one is stored. */
+export const isContention = (cause: unknown): boolean =>
+  [SERIALIZATION_FAILURE, DEADLOCK_DETECTED].includes(codeOf(cause));
+
+/** The database cannot be reached at the moment. */
+export const isDisconnection = (cause: unknown): boolean =>
+  cause instanceof Error &&
+  !(cause instanceof AppError) &&
+  (CONNECTION_CODES.test(codeOf(cause)) ||
+    CONNECTION_MESSAGES.test(cause.message));
+
+export function translated(cause: unknown): unknown {
+  if (codeOf(cause) === DISK_FULL)
+    return new AppError(
+      "storage_full",
+      "the disk of the database is full; free some space",
+      { cause },
+    );
+  if (isDisconnection(cause))
+    return unavailable("the database cannot be reached; try again", { cause });
+  return cause;
+}

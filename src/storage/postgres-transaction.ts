@@ -1,0 +1,107 @@
+import type { PoolClient } from "pg";
+import type { Queryable } from "./database.ts";
+import { POSTGRES } from "./postgres-dialect.ts";
+import { isDisconnection } from "./postgres-errors.ts";
+import type { Statements } from "./postgres-statements.ts";
+import type { Sql } from "./sql.ts";
+
+/** The connection was lost after the commit was sent. */
+export class UnknownOutcome extends Error {
+  readonly xid: string;
+  /** What the transaction answers if it was committed. */
+  readonly value: unknown;
+
+  constructor(params: { xid: string; value: unknown; cause: unknown }) {
+    super("the connection was lost in a commit", { cause: params.cause });
+    this.xid = params.xid;
+    this.value = params.value;
+  }
+}
+
+/**
+ * One transaction on a connection. It begins with its first statement, in the
+ * same round trip, and asks for its own id there: with it the outcome of a
+ * commit whose answer was lost can be looked up.
+ */
+export class PostgresTransaction implements Queryable {
+  readonly dialect = POSTGRES;
+  /** The connection is not to be used again. */
+  isSpoilt = false;
+  readonly #client: PoolClient;
+  readonly #statements: Statements;
+  #begun: Promise<string> | null = null;
+  #hasEnded = false;
+
+  constructor(client: PoolClient, statements: Statements) {
+    this.#client = client;
+    this.#statements = statements;
+  }
+
+  async run<T>(fn: (tx: Queryable) => Promise<T>): Promise<T> {
+    let value: T;
+    try {
+      value = await fn(this);
+    } catch (cause) {
+      await this.#rollBack();
+      throw cause;
+    }
+    await this.#commit(value);
+    return value;
+  }
+
+  async query<Row>(statement: Sql): Promise<Row[]> {
+    if (this.#hasEnded)
+      throw new Error("query after the end of its transaction");
+    this.#begun ??= this.#begin();
+    try {
+      return await this.#statements.run<Row>(this.#client, statement);
+    } catch (cause) {
+      // What was prepared behind a statement that failed was not; the driver believes that it was.
+      this.isSpoilt = true;
+      throw cause;
+    }
+  }
+
+  #begin(): Promise<string> {
+    const begun = this.#client
+      .query<{ xid: string }>({
+        text: "begin; select cast(pg_current_xact_id() as text) as xid",
+      })
+      // Two statements in one, so two results.
+      .then((results) => {
+        const [, answer] = results as unknown as { rows: { xid: string }[] }[];
+        return answer?.rows[0]?.xid ?? "";
+      });
+    begun.catch(() => {
+      this.isSpoilt = true;
+    });
+    return begun;
+  }
+
+  async #commit(value: unknown): Promise<void> {
+    this.#hasEnded = true;
+    if (this.#begun === null) return;
+    const xid = await this.#begun;
+    try {
+      const { command } = await this.#client.query("commit");
+      if (command !== "COMMIT")
+        throw new Error("a statement failed that nobody waited for");
+    } catch (cause) {
+      this.isSpoilt = true;
+      if (isDisconnection(cause))
+        throw new UnknownOutcome({ xid, value, cause });
+      throw cause;
+    }
+  }
+
+  async #rollBack(): Promise<void> {
+    this.#hasEnded = true;
+    if (this.#begun === null || this.isSpoilt) return;
+    try {
+      await this.#begun;
+      await this.#client.query("rollback");
+    } catch {
+      this.isSpoilt = true;
+    }
+  }
+}

@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { backoffMs } from "../lib/backoff.ts";
+import type { Logger } from "../lib/logger.ts";
+import { unavailable } from "../model/errors.ts";
+import type { Database, Queryable } from "./database.ts";
+import { POSTGRES } from "./postgres-dialect.ts";
+import {
+  isContention,
+  isDisconnection,
+  translated,
+} from "./postgres-errors.ts";
+import { PostgresHints } from "./postgres-hints.ts";
+import { Statements } from "./postgres-statements.ts";
+import { PostgresTransaction, UnknownOutcome } from "./postgres-transaction.ts";
+import { TYPES } from "./postgres-types.ts";
+import type { Sql } from "./sql.ts";
+
+/*
+ * A pool of connections, each held for the length of one statement or one
+ * transaction, never for the length of a run. While the database restarts,
+ * callers wait for it and go on; a transaction whose commit was cut off is
+ * looked up by its id, so that nobody is told that it failed when it did not.
+ */
+
+export interface PostgresOptions {
+  uri: string;
+  /** Where to listen when `uri` leads to a pooler that shares connections between transactions. */
+  directUri?: string | null;
+  /** Connections at most. */
+  poolSize: number;
+  /** False behind a pooler that does not know prepared statements. */
+  prepares: boolean;
+  durability: "full" | "relaxed";
+  log: Logger;
+}
+
+/** How long a caller waits for a database that is away. Below the patience of clients, above a restart. */
+const PATIENCE_MS = 12_000;
+const AWAY_BACKOFF = { firstMs: 50, maxMs: 1000 };
+
+/** Deadlocks and serialization failures in a row before somebody is told. */
+const MAX_CONTENTIONS = 10;
+const CONTENTION_BACKOFF = { firstMs: 5, maxMs: 200 };
+
+const CONNECT_TIMEOUT_MS = 5000;
+
+export class PostgresDatabase implements Database {
+  readonly dialect = POSTGRES;
+  readonly isExclusive = false;
+  readonly driverName = "pg";
+  readonly #pool: pg.Pool;
+  readonly #hints: PostgresHints;
+  readonly #statements: Statements;
+  #isClosed = false;
+
+  constructor(options: PostgresOptions) {
+    const { uri, directUri, poolSize, durability, log } = options;
+    const connection = {
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      application_name: "spool",
+      types: TYPES,
+    };
+    this.#statements = new Statements(options.prepares);
+    this.#pool = new pg.Pool({
+      ...connection,
+      connectionString: uri,
+      max: poolSize,
+      pipeline: true,
+      ...(durability === "relaxed"
+        ? { options: "-c synchronous_commit=off" }
+        : {}),
+    });
+    // An idle connection that breaks is replaced when it is needed.
+    this.#pool.on("error", (cause) =>
+      log.debug({ err: cause }, "a connection to the database was lost"),
+    );
+    this.#hints = new PostgresHints({
+      open: () =>
+        new pg.Client({ ...connection, connectionString: directUri ?? uri }),
+      log,
+    });
+  }
+
+  get pollMs(): number {
+    return this.#hints.pollMs;
+  }
+
+  query<Row>(statement: Sql): Promise<Row[]> {
+    return this.#patiently(async () => {
+      const client = await this.#pool.connect();
+      try {
+        const rows = await this.#statements.run<Row>(client, statement);
+        client.release();
+        return rows;
+      } catch (cause) {
+        client.release(true);
+        throw cause;
+      }
+    });
+  }
+
+  /** Statements do not hold up the event loop here. */
+  queryAside<Row>(statement: Sql): Promise<Row[]> {
+    return this.query(statement);
+  }
+
+  async enableVectors(): Promise<void> {
+    try {
+      await this.script("create extension if not exists vector");
+    } catch (cause) {
+      throw new Error(
+        "store.index of langgraph.json needs the extension pgvector, which this Postgres does not have or does not let us create: install it (Debian: postgresql-NN-pgvector), run `create extension vector` as an administrator, or take store.index away",
+        { cause },
+      );
+    }
+  }
+
+  transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T> {
+    return this.#patiently(async () => {
+      const client = await this.#pool.connect();
+      const tx = new PostgresTransaction(client, this.#statements);
+      try {
+        const value = await tx.run(fn);
+        client.release();
+        return value;
+      } catch (cause) {
+        client.release(tx.isSpoilt);
+        if (cause instanceof UnknownOutcome) return this.#settle<T>(cause);
+        throw cause;
+      }
+    });
+  }
+
+  /** A commit is answered when it is on the disk. */
+  durable(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  listen(
+    channel: string,
+    fn: (payload: string) => void,
+    onGap?: () => void,
+  ): () => void {
+    return this.#hints.listen(channel, fn, onGap);
+  }
+
+  notify(channel: string, payload: string): void {
+    this.#hints.notify(channel, payload);
+  }
+
+  /** Runs a script of several statements at once; only migrations do. */
+  async script(text: string): Promise<void> {
+    await this.#patiently(() => this.#pool.query(text));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#hints.close();
+    await this.#pool.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Again while another transaction is in the way, and while the database is away. */
+  async #patiently<T>(fn: () => Promise<T>): Promise<T> {
+    const until = Date.now() + PATIENCE_MS;
+    for (let attempt = 1; ; attempt += 1) {
+      if (this.#isClosed) throw unavailable("the database is closed");
+      try {
+        return await fn();
+      } catch (cause) {
+        const mayTryAgain = isContention(cause)
+          ? attempt <= MAX_CONTENTIONS
+          : isDisconnection(cause) && Date.now() < until;
+        if (!mayTryAgain) throw translated(cause);
+        const bounds = isContention(cause) ? CONTENTION_BACKOFF : AWAY_BACKOFF;
+        await sleep(backoffMs(attempt, bounds));
+      }
+    }
+  }
+
+  /** The connection was lost in a commit: the database knows what became of it. */
+  async #settle<T>({ xid, value, cause }: UnknownOutcome): Promise<T> {
+    for (;;) {
+      const { rows } = await this.#patiently(() =>
+        this.#pool.query<{ outcome: string | null }>(
+          "select pg_xact_status(cast($1 as xid8)) as outcome",
+          [xid],
+        ),
+      );
+      const outcome = rows[0]?.outcome;
+      if (outcome === "committed") return value as T;
+      if (outcome !== "in progress") throw cause; // it was rolled back, and may be tried again
+      await sleep(AWAY_BACKOFF.firstMs);
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import type { Dialect } from "../../src/storage/dialect.ts";
+import { raw, sql, type Sql } from "../../src/storage/sql.ts";
+
+/*
+ * What only tests say to a database, in the words of each engine.
+ */
+
+/** Grows with each row that is inserted, as long as none was changed. */
+export const rowNumber = ({ name }: Dialect): Sql =>
+  name === "sqlite"
+    ? raw("rowid")
+    : raw(
+        "cast((cast(cast(ctid as text) as point))[0] * 1000 + (cast(cast(ctid as text) as point))[1] as integer)",
+      );
+
+/** Milliseconds since 1970 as a timestamp. */
+export const timestampOf = ({ name }: Dialect, milliseconds: Sql): Sql =>
+  name === "sqlite"
+    ? milliseconds
+    : sql`to_timestamp((${milliseconds}) / 1000.0)`;
+
+/** A timestamp as milliseconds since 1970. */
+export const millisecondsOf = ({ name }: Dialect, timestamp: Sql): Sql =>
+  name === "sqlite"
+    ? timestamp
+    : sql`round(extract(epoch from ${timestamp}) * 1000)`;
+
+/** The tables of the schema. */
+export const tableNames = ({ name }: Dialect): Sql =>
+  name === "sqlite"
+    ? raw("select name from sqlite_master where type = 'table'")
+    : raw(
+        "select tablename as name from pg_tables where schemaname = current_schema()",
+      );
+
+/** Scripts by which the database refuses runs that have this in their metadata, and takes them again. */
+export const refusalOfRuns = (
+  { name }: Dialect,
+  part: string,
+): { create: string; drop: string } =>
+  name === "sqlite"
+    ? {
+        create: `create trigger refused before insert on runs when new.metadata like '%${part}%'
+          begin select raise(abort, 'no'); end`,
+        drop: "drop trigger refused",
+      }
+    : {
+        create: `create function refused() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+          create trigger refused before insert on runs for each row
+          when (replace(cast(new.metadata as text), ' ', '') like '%${part}%') execute function refused()`,
+        drop: "drop trigger refused on runs; drop function refused()",
+      };
