@@ -4,9 +4,12 @@ import type { Config } from "./config/config.ts";
 import type { RunningServer, StartupEvents } from "./config/startup.ts";
 import { Dispatcher } from "./engine/dispatcher.ts";
 import { WebhookOutbox } from "./engine/webhook-outbox.ts";
+import type { Duty } from "./engine/duty.ts";
 import { startRetention } from "./engine/retention.ts";
 import { ENGINE_DEFAULTS, type EngineSettings } from "./engine/settings.ts";
 import { ENDS, type EndedAs } from "./engine/run-record.ts";
+import { storeExpiry } from "./engine/store-expiry.ts";
+import { storeIndexing } from "./engine/store-indexing.ts";
 import type { App } from "./http/deps.ts";
 import { listen, type Listening } from "./http/listen.ts";
 import { Counts } from "./lib/counts.ts";
@@ -91,6 +94,9 @@ export async function startServer(
     closers.push(startRetention({ ...parts, streamRetentionMs }));
     if (config.reload) closers.push(reloadOnChange(config, workers, log));
     const ready = workers.start();
+    const duties = storeDuties(config, { ...parts, embedder });
+    closers.push(() => Promise.all(duties.map((duty) => duty.close())));
+    await Promise.all(duties.map((duty) => duty.start()));
     void ready.then(() => checkEmbedder(embedder, log));
     listening.serve(
       await loadApp(config, { ...parts, workers, dispatcher, embedder }),
@@ -234,6 +240,17 @@ async function listenFor(config: Config): Promise<Listening> {
       if (!mayMove || !isTaken || candidate === 65_535) throw cause;
     }
   }
+}
+
+function storeDuties(
+  config: Config,
+  { database, log, embedder }: Parts & { embedder: Embedder | null },
+): Duty[] {
+  const everyMs = config.storeTtl.sweep_minutes * 60_000;
+  const expiry = storeExpiry({ database, log, everyMs });
+  return embedder === null
+    ? [expiry]
+    : [expiry, storeIndexing({ database, log, embedder })];
 }
 
 /** Whoever has an index that cannot be made hears of it now, and not from the first put. */

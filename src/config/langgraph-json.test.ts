@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { NO_STORE_TTL } from "../model/store-item.ts";
 import { ConfigError } from "./config-error.ts";
 import { readProject } from "./langgraph-json.ts";
 
@@ -181,11 +182,17 @@ describe("other keys", () => {
   });
 
   test.each([
-    [undefined, { default_minutes: null, refresh_on_read: true }],
-    [{ ttl: {} }, { default_minutes: null, refresh_on_read: true }],
+    [undefined, NO_STORE_TTL],
+    [{ ttl: {} }, NO_STORE_TTL],
     [
-      { ttl: { default_ttl: 0.5, refresh_on_read: false } },
-      { default_minutes: 0.5, refresh_on_read: false },
+      {
+        ttl: {
+          default_ttl: 0.5,
+          refresh_on_read: false,
+          sweep_interval_minutes: 2,
+        },
+      },
+      { default_minutes: 0.5, refresh_on_read: false, sweep_minutes: 2 },
     ],
   ])("the expiry of store items in %j is read", (store, expected) => {
     const project = readProject(write({ graphs: GRAPHS, store }));

@@ -1,7 +1,7 @@
 import { isObject } from "../lib/json.ts";
 import type { CorsSettings } from "../model/cors.ts";
 import type { HeaderRules } from "../model/header-rules.ts";
-import type { StoreTtl } from "../model/store-item.ts";
+import { NO_STORE_TTL, type StoreTtl } from "../model/store-item.ts";
 import { TTL_STRATEGIES, type TtlRule } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
 
@@ -78,7 +78,10 @@ export function toTtlRule(section: Section): TtlRule | null {
 /** `store.ttl`. */
 export const toStoreTtl = (section: Section): StoreTtl => ({
   default_minutes: amount(section, "default_ttl"),
-  refresh_on_read: flag(section, "refresh_on_read") ?? true,
+  refresh_on_read:
+    flag(section, "refresh_on_read") ?? NO_STORE_TTL.refresh_on_read,
+  sweep_minutes:
+    amount(section, "sweep_interval_minutes") ?? NO_STORE_TTL.sweep_minutes,
 });
 
 function checkedRegex({ key }: Section, source: string): string {

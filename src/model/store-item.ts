@@ -12,11 +12,14 @@ export interface StoreTtl {
   /** For puts that say nothing; null: for ever. */
   default_minutes: number | null;
   refresh_on_read: boolean;
+  /** How often expired items are deleted. */
+  sweep_minutes: number;
 }
 
 export const NO_STORE_TTL: StoreTtl = {
   default_minutes: null,
   refresh_on_read: true,
+  sweep_minutes: 60,
 };
 
 /** The minutes that a put gives its item. `asked` undefined: it says nothing; null: for ever. */

@@ -76,6 +76,7 @@ export class Embedder {
       void this.#ask(calls.slice(start, start + MAX_TEXTS), purpose);
   }
 
+  /** One text that cannot be embedded costs the others nothing: after a failure each is asked for alone. */
   async #ask(calls: readonly Call[], purpose: Purpose): Promise<void> {
     try {
       const texts = calls.map(({ text }) => text);
@@ -87,7 +88,8 @@ export class Embedder {
         resolve(vectors[at] ?? new Uint8Array()),
       );
     } catch (cause) {
-      for (const { reject } of calls) reject(cause);
+      if (calls.length === 1) calls[0]?.reject(cause);
+      else for (const call of calls) void this.#ask([call], purpose);
     }
   }
 }

@@ -13,6 +13,7 @@ import { addServerOptions } from "../../src/cli/server-options.ts";
 import type { Config } from "../../src/config/config.ts";
 import { KNOWN_KEYS, keyWarnings } from "../../src/config/known-keys.ts";
 import { readProject, type Project } from "../../src/config/langgraph-json.ts";
+import { NO_STORE_TTL } from "../../src/model/store-item.ts";
 import { resolveConfig } from "../../src/config/resolve-config.ts";
 import { NO_WEBHOOKS } from "../../src/config/webhooks.ts";
 import { codes, rows, section } from "../support/guide-tables.ts";
@@ -170,7 +171,7 @@ const PROJECT: Project = {
   ...{ configPath: "/p/langgraph.json", root: "/p", graphs: [] },
   ...{ env: { kind: "none" }, cors: null, ttl: null, nodeVersion: null },
   storeIndex: null,
-  ...{ storeTtl: { default_minutes: null, refresh_on_read: true } },
+  storeTtl: NO_STORE_TTL,
   ...{ webhooks: NO_WEBHOOKS },
   ...{ protective: [], warnings: [], configurableHeaders: null },
 };

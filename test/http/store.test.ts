@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/lib/json.ts";
 import { first } from "../../src/storage/database.ts";
 import { sql } from "../../src/storage/sql.ts";
+import { NO_STORE_TTL } from "../../src/model/store-item.ts";
 import { DataApp } from "../support/data-app.ts";
 import { fieldsOf, refusalOf, type Answer } from "../support/http.ts";
 import { TIMESTAMP } from "../support/sdk.ts";
@@ -413,7 +414,7 @@ describe("the time to live of items", () => {
 
   test("is that of the put, else the default; null is for ever", async () => {
     app.serve({
-      storeTtl: { default_minutes: 30, refresh_on_read: true },
+      storeTtl: { ...NO_STORE_TTL, default_minutes: 30 },
     });
     for (const [ttl, minutes] of [
       [5, 5],
@@ -449,7 +450,7 @@ describe("the time to live of items", () => {
     "reading with refresh_on_read %s and refresh_ttl %s leaves it %i minutes",
     async (refresh_on_read, refresh_ttl, minutes) => {
       app.serve({
-        storeTtl: { default_minutes: null, refresh_on_read },
+        storeTtl: { ...NO_STORE_TTL, refresh_on_read },
       });
       const reads = [
         () =>
