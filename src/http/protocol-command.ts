@@ -11,7 +11,7 @@ import {
   performCommand,
   type ProtocolCommand,
 } from "../services/protocol-commands.ts";
-import type { RunDeps } from "../services/run-deps.ts";
+import type { ProtocolDeps } from "../services/protocol-deps.ts";
 import { validationError } from "./validation.ts";
 
 /** The envelope of a command of the streaming protocol. */
@@ -35,7 +35,7 @@ export type CommandAnswer =
 
 /** Never rejects: what goes wrong is told in the protocol's words. */
 export async function answerCommand(
-  deps: RunDeps,
+  deps: ProtocolDeps,
   caller: Caller,
   threadId: string,
   command: ProtocolCommand,

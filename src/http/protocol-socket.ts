@@ -3,19 +3,10 @@ import type { WebSocket } from "ws";
 import type { Caller } from "../auth/caller.ts";
 import { isObject } from "../lib/json.ts";
 import { uuid } from "../model/fields.ts";
-import { ProtocolError } from "../model/protocol-error.ts";
-import {
-  matchesFilter,
-  protocolFilter,
-  type ProtocolFilter,
-} from "../model/protocol-filter.ts";
-import {
-  protocolEvents,
-  replayFrom,
-  requireVisible,
-} from "../services/protocol-stream.ts";
-import type { RunDeps } from "../services/run-deps.ts";
-import type { ProtocolEvent } from "../stream/protocol-events.ts";
+import type { ProtocolCommand } from "../services/protocol-commands.ts";
+import type { ProtocolDeps } from "../services/protocol-deps.ts";
+import { requireVisible } from "../services/protocol-stream.ts";
+import { ProtocolSubscriptions } from "../services/protocol-subscriptions.ts";
 import { parseJson } from "./json-body.ts";
 import {
   answerCommand,
@@ -28,7 +19,7 @@ import {
  * A WebSocket of the streaming protocol: commands and their answers, and the
  * events of any number of subscriptions, of one thread.
  *
- *   open ──► subscribe ⇄ unsubscribe ──► close
+ *   open ──► commands, events ──► close
  *     └ refused: closed with 4000 + the HTTP status
  */
 
@@ -46,12 +37,12 @@ const MAX_BUFFERED_BYTES = 256 * 1024;
 /** A socket that takes nothing for so long is cut off, as a stream is. */
 const STALLED_MS = 60_000;
 
-/** Each costs a reader of the thread. */
-const MAX_SUBSCRIPTIONS = 100;
+/** Commands that are being answered. Whoever sends more does not wait for answers, and is read no further. */
+const MAX_COMMANDS = 32;
 
 /** Whoever is refused is told by a close code: a browser sees nothing of a handshake that fails. */
 export async function openSocket(
-  deps: RunDeps,
+  deps: ProtocolDeps,
   caller: Caller,
   givenId: string,
 ): Promise<WSEvents> {
@@ -77,26 +68,18 @@ const refuse = (status: number, reason: string): WSEvents => ({
   onOpen: (_, socket) => socket.close(REFUSED + status, reason),
 });
 
-interface Subscription {
-  filter: ProtocolFilter;
-  /** The number of the last event that it has had. */
-  cursor: number;
-}
-
 class Session {
-  readonly #deps: RunDeps;
+  readonly #deps: ProtocolDeps;
   readonly #caller: Caller;
   readonly #threadId: string;
   readonly #socket: WebSocket;
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #subscriptions: ProtocolSubscriptions;
   readonly #pings: NodeJS.Timeout;
-  /** Ends the reading of the thread that goes on. */
-  #reading = new AbortController();
-  #count = 0;
+  #commands = 0;
   #isAlive = true;
 
   constructor(
-    deps: RunDeps,
+    deps: ProtocolDeps,
     caller: Caller,
     threadId: string,
     socket: WebSocket,
@@ -105,6 +88,13 @@ class Session {
     this.#caller = caller;
     this.#threadId = threadId;
     this.#socket = socket;
+    this.#subscriptions = new ProtocolSubscriptions({
+      ...{ deps, caller, threadId },
+      outlet: {
+        send: (text) => this.#sendEvent(text),
+        failed: (cause) => this.#fail(cause),
+      },
+    });
     socket.on("pong", () => {
       this.#isAlive = true;
     });
@@ -113,14 +103,39 @@ class Session {
 
   async receive(data: unknown): Promise<void> {
     this.#isAlive = true;
-    const command = envelopeOf(data);
-    if ("type" in command) return this.#send(command);
-    const { id, method, params } = command;
+    this.#commands += 1;
+    if (this.#commands >= MAX_COMMANDS) this.#socket.pause();
     try {
-      if (method === "subscription.subscribe")
-        return await this.#subscribe(id, protocolFilter.parse(params));
-      if (method === "subscription.unsubscribe")
-        return this.#send(success(id, this.#unsubscribe(params)));
+      const command = envelopeOf(data);
+      if ("type" in command) this.#send(command);
+      else await this.#perform(command);
+    } catch (cause) {
+      this.#fail(cause);
+    } finally {
+      this.#commands -= 1;
+      if (this.#commands < MAX_COMMANDS) this.#socket.resume();
+    }
+  }
+
+  end(): void {
+    clearInterval(this.#pings);
+    this.#subscriptions.close();
+  }
+
+  async #perform(command: ProtocolCommand): Promise<void> {
+    const { id, method, params } = command;
+    const all = this.#subscriptions;
+    const answer = (result: object) =>
+      this.#send({ type: "success", id, result });
+    try {
+      switch (method) {
+        case "subscription.subscribe":
+          return await all.subscribe(params, answer);
+        case "subscription.unsubscribe":
+          return answer(all.unsubscribe(params));
+        case "subscription.reconnect":
+          return await all.reconnect(params, answer);
+      }
     } catch (cause) {
       const error = errorOf(cause, this.#deps.log);
       return this.#send({ type: "error", id, ...error });
@@ -130,89 +145,20 @@ class Session {
     );
   }
 
-  end(): void {
-    clearInterval(this.#pings);
-    this.#reading.abort();
-    this.#subscriptions.clear();
+  #fail(cause: unknown): void {
+    this.#deps.log.error({ err: cause }, "a WebSocket has failed");
+    this.#socket.close(INTERNAL_ERROR, "internal error");
   }
 
-  /** The answer comes before the first event. */
-  async #subscribe(id: number, filter: ProtocolFilter): Promise<void> {
-    if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS)
-      throw new ProtocolError(
-        "invalid_argument",
-        `a connection has ${MAX_SUBSCRIPTIONS} subscriptions at most; unsubscribe from one first`,
-      );
-    this.#count += 1;
-    const subscription_id = `sub_${this.#count}`;
-    const cursor =
-      filter.since ?? (await replayFrom(this.#deps, this.#threadId));
-    this.#subscriptions.set(subscription_id, { filter, cursor });
-    this.#send(success(id, { subscription_id }));
-    this.#read();
-  }
-
-  #unsubscribe({ subscription_id: id }: Record<string, unknown>): object {
-    if (typeof id !== "string" || !this.#subscriptions.delete(id))
-      throw new ProtocolError(
-        "no_such_subscription",
-        `There is no subscription ${JSON.stringify(id)} on this connection.`,
-      );
-    if (this.#subscriptions.size === 0) this.#reading.abort();
-    return {};
-  }
-
-  /**
-   * One reader for all subscriptions, so that what matches several is sent
-   * once, and in the order of the thread: clients filter again, and give each
-   * event to all of theirs that it matches. It begins again where the
-   * newest subscription does; the others have had what comes before.
-   */
-  #read(): void {
-    this.#reading.abort();
-    const reading = new AbortController();
-    this.#reading = reading;
-    this.#pump(reading.signal).catch((cause: unknown) => {
-      this.#deps.log.error({ err: cause }, "a subscription has failed");
-      this.#socket.close(INTERNAL_ERROR, "internal error");
-    });
-  }
-
-  async #pump(signal: AbortSignal): Promise<void> {
-    const all = [...this.#subscriptions.values()];
-    const events = protocolEvents(this.#deps, this.#caller, {
-      thread_id: this.#threadId,
-      after: Math.min(...all.map(({ cursor }) => cursor)),
-      signal,
-    });
-    for await (const event of events) {
-      if (signal.aborted) return;
-      if (this.#isAsked(event)) this.#socket.send(event.text);
-      if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES)
-        await this.#drained();
-    }
-  }
-
-  #isAsked(event: ProtocolEvent): boolean {
-    let isAsked = false;
-    for (const subscription of this.#subscriptions.values()) {
-      if (subscription.cursor >= event.seq) continue;
-      subscription.cursor = event.seq;
-      isAsked ||= matchesFilter(event, subscription.filter);
-    }
-    return isAsked;
-  }
-
-  /** Resolves when the socket has room again. One that takes nothing is ended. */
-  async #drained(): Promise<void> {
+  /** Resolves when the socket has room for more. One that takes nothing is ended. */
+  async #sendEvent(text: string): Promise<void> {
+    if (this.#socket.bufferedAmount < MAX_BUFFERED_BYTES)
+      return this.#socket.send(text);
     const stalled = setTimeout(() => this.#socket.terminate(), STALLED_MS);
-    try {
-      await new Promise<void>((resolve) => {
-        this.#socket.ping(undefined, undefined, () => resolve());
-      });
-    } finally {
-      clearTimeout(stalled);
-    }
+    await new Promise<void>((resolve) => {
+      this.#socket.send(text, () => resolve());
+    });
+    clearTimeout(stalled);
   }
 
   #ping(): void {
@@ -226,25 +172,15 @@ class Session {
   }
 }
 
-const success = (id: number, result: object): CommandAnswer => ({
-  type: "success",
-  id,
-  result,
-});
-
 const malformed = (message: string): CommandAnswer => ({
   ...{ type: "error", id: null, error: "invalid_argument", message },
 });
 
 /** A command, or what to answer to what is none. */
-function envelopeOf(data: unknown) {
+function envelopeOf(data: unknown): ProtocolCommand | CommandAnswer {
   let given: unknown;
   try {
-    given = parseJson(
-      typeof data === "string"
-        ? data
-        : new TextDecoder("utf-8", { fatal: true }).decode(data as ArrayBuffer),
-    );
+    given = parseJson(typeof data === "string" ? data : textOf(data));
   } catch {
     return malformed("Protocol commands must be valid JSON.");
   }
@@ -254,9 +190,12 @@ function envelopeOf(data: unknown) {
     isObject(given) &&
     Number.isInteger(given["id"]) &&
     typeof given["method"] === "string";
-  if (!isNamed)
-    return malformed(
-      "Protocol commands must include an integer id and string method.",
-    );
-  return malformed("Protocol commands must have an object as params.");
+  return malformed(
+    isNamed
+      ? "Protocol commands must have an id from 0 on, and an object as params."
+      : "Protocol commands must include an integer id and string method.",
+  );
 }
+
+const textOf = (data: unknown): string =>
+  new TextDecoder("utf-8", { fatal: true }).decode(data as ArrayBuffer);

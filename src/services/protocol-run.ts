@@ -1,5 +1,13 @@
+import { z } from "zod";
 import type { Caller } from "../auth/caller.ts";
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
+import {
+  jsonObject,
+  jsonValue,
+  optional,
+  uuid,
+  withDefault,
+} from "../model/fields.ts";
 import { invalidArgument, ProtocolError } from "../model/protocol-error.ts";
 import { MULTITASK_STRATEGIES, type StreamMode } from "../model/run.ts";
 import { threadRunCreate } from "../model/run-requests.ts";
@@ -7,6 +15,8 @@ import type { Thread } from "../model/thread.ts";
 import { listUnfinishedRuns } from "../storage/runs.ts";
 import { getThread } from "../storage/threads.ts";
 import { createThreadRun } from "./accept-run.ts";
+import type { CommandParams, Done } from "./protocol-deps.ts";
+import { noSuchCheckpoint } from "./protocol-state.ts";
 import type { RunDeps } from "./run-deps.ts";
 import { newestSeq } from "./run-stream.ts";
 
@@ -14,14 +24,6 @@ import { newestSeq } from "./run-stream.ts";
  * The commands of the streaming protocol that start a run. The run is one like
  * any other; it streams all that the protocol has.
  */
-
-/** What the client is told: the result, and facts beside it. */
-export interface Done {
-  result: object;
-  meta?: { thread_id: string; applied_through_seq: number };
-}
-
-type Params = Record<string, unknown>;
 
 /** What is in the log of such a run; content blocks of messages come in the place of chunks. */
 const MODES: readonly StreamMode[] = [
@@ -37,7 +39,7 @@ export async function startRun(
   deps: RunDeps,
   caller: Caller,
   thread_id: string,
-  params: Params,
+  params: CommandParams,
 ): Promise<Done> {
   const { assistant_id } = params;
   if (typeof assistant_id !== "string" || assistant_id === "")
@@ -64,19 +66,14 @@ export async function respond(
   deps: RunDeps,
   caller: Caller,
   thread_id: string,
-  params: Params,
+  params: CommandParams,
 ): Promise<Done> {
   const resume = answersOf(params);
   const isStrict = params["strict_resume"] === true;
   const thread = await getThread(deps.database, thread_id, caller.access);
-  const assistant_id = thread?.metadata["assistant_id"];
-  if (thread === null || typeof assistant_id !== "string")
-    throw new ProtocolError(
-      "no_such_run",
-      "Thread has no active assistant; call run.start first.",
-    );
+  const assistant_id = requireAssistantOf(thread);
   // A strict resume is checked by its run, which tells all who watch that it was refused.
-  if (!isStrict) requireWaiting(thread, Object.keys(resume));
+  if (!isStrict && thread !== null) requireWaiting(thread, Object.keys(resume));
   const { update, goto } = params;
   const { meta } = await createRun(deps, caller, {
     thread_id,
@@ -95,8 +92,77 @@ export async function respond(
   return { result: {}, ...(meta === undefined ? {} : { meta }) };
 }
 
+const stateFork = z.object({
+  checkpoint_id: uuid,
+  input: jsonValue.nullish(),
+  config: optional(jsonObject),
+});
+
+/** A run from an earlier checkpoint of the thread: a branch of it. */
+export async function fork(
+  deps: RunDeps,
+  caller: Caller,
+  thread_id: string,
+  params: CommandParams,
+): Promise<Done> {
+  const { checkpoint_id, input, config } = stateFork.parse(params);
+  const thread = await getThread(deps.database, thread_id, caller.access);
+  const assistant_id = requireAssistantOf(thread);
+  const request = { assistant_id, checkpoint_id, input, config };
+  const { result, ...done } = await createRun(deps, caller, {
+    ...{ thread_id, answers: [], request },
+  });
+  return { ...done, result: { ...result, thread_id } };
+}
+
+const inputInject = z.object({
+  namespace: withDefault(z.array(z.string()), []),
+  message: z.looseObject({
+    role: z.enum(["user", "system"]),
+    content: z.string(),
+    name: optional(z.string()),
+  }),
+});
+
+/**
+ * A message that nobody has asked for. It does not reach into a step that goes
+ * on: it is the input of a run of its own, behind the one that runs.
+ */
+export async function inject(
+  deps: RunDeps,
+  caller: Caller,
+  thread_id: string,
+  params: CommandParams,
+): Promise<Done> {
+  const { namespace, message } = inputInject.parse(params);
+  if (namespace.length > 0)
+    throw new ProtocolError(
+      "not_supported",
+      "input.inject reaches the root graph only; leave the namespace empty.",
+    );
+  const thread = await getThread(deps.database, thread_id, caller.access);
+  const assistant_id = requireAssistantOf(thread);
+  if (interruptsOf(thread).length > 0)
+    throw invalidArgument("The thread waits for an answer; use input.respond.");
+  const request = { assistant_id, input: { messages: [message as Json] } };
+  const done = await createRun(deps, caller, {
+    ...{ thread_id, answers: [], request },
+  });
+  return { ...done, result: {} };
+}
+
+/** By which the thread ran last. */
+function requireAssistantOf(thread: Thread | null): string {
+  const id = thread?.metadata["assistant_id"];
+  if (typeof id === "string") return id;
+  throw new ProtocolError(
+    "no_such_run",
+    "Thread has no active assistant; call run.start first.",
+  );
+}
+
 /** What all ways to start a run have. */
-function common(params: Params) {
+function common(params: CommandParams) {
   const checkpoint_id = checkpointOf(params["config"]);
   return {
     config: params["config"],
@@ -105,10 +171,10 @@ function common(params: Params) {
   };
 }
 
-export async function createRun(
+async function createRun(
   deps: RunDeps,
   caller: Caller,
-  params: { thread_id: string; answers: string[]; request: Params },
+  params: { thread_id: string; answers: string[]; request: CommandParams },
 ): Promise<Done> {
   const { thread_id, answers } = params;
   const request = threadRunCreate.parse({
@@ -123,7 +189,7 @@ export async function createRun(
     thread_id,
     request: { ...request, protocol: { answers } },
     isStreamed: true,
-  });
+  }).catch(request.checkpoint_id === undefined ? undefined : noSuchCheckpoint);
   const unfinished = await listUnfinishedRuns(deps.database, thread_id);
   const place = unfinished.findIndex(({ run_id }) => run_id === run.run_id);
   // It runs now, or has run already: then its first event tells just that, and what it does comes after.
@@ -141,7 +207,7 @@ function checkpointOf(config: unknown): string | undefined {
 }
 
 /** Clients send it under both spellings; what is no strategy counts as none. */
-function strategyOf(params: Params): string {
+function strategyOf(params: CommandParams): string {
   const asked = [params["multitask_strategy"], params["multitaskStrategy"]];
   return (
     MULTITASK_STRATEGIES.find((known) => asked.includes(known)) ?? "enqueue"
@@ -156,7 +222,7 @@ function interruptsOf(thread: Thread | null): string[] {
     .map(({ id }) => String(id));
 }
 
-function answersOf(params: Params): JsonObject {
+function answersOf(params: CommandParams): JsonObject {
   const { responses } = params;
   if (responses === undefined)
     return entriesOf([params], "input.respond requires an interrupt_id.");

@@ -78,6 +78,24 @@ export async function* follow(
   }
 }
 
+/** Those that there are now, and no more. */
+export async function* eventsSoFar(
+  { events }: { events: EventLog },
+  params: { thread_id: string; run_id: string | null; after: number },
+): AsyncGenerator<RunEvent> {
+  const { thread_id, run_id } = params;
+  const unstored: RunEvent[] = [];
+  events.subscribe(thread_id, (event) => unstored.push(event))();
+  let cursor = params.after;
+  for await (const event of history(events, params)) {
+    cursor = event.seq;
+    yield event;
+  }
+  for (const event of unstored)
+    if (event.seq > cursor && (run_id === null || event.run_id === run_id))
+      yield event;
+}
+
 async function* history(
   events: EventLog,
   params: { thread_id: string; run_id: string | null; after: number },

@@ -7,6 +7,7 @@ import {
   streamProtocol,
 } from "../../services/protocol-stream.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
+import { StateCache } from "../../services/state-cache.ts";
 import { protocolFrame } from "../../stream/sse.ts";
 import type { MountRoutes } from "../deps.ts";
 import { eventStreamResponse } from "../event-stream.ts";
@@ -50,7 +51,8 @@ const events = createRoute({
   },
 });
 
-export function protocolRoutes(deps: RunDeps): MountRoutes {
+export function protocolRoutes(runDeps: RunDeps): MountRoutes {
+  const deps = { ...runDeps, states: new StateCache() };
   return (app) => {
     app.openapi(commands, async (c) => {
       const { thread_id } = c.req.valid("param");
