@@ -11,11 +11,11 @@ import {
 } from "../storage/event-segments.ts";
 import { getGraphOfRun, listUnfinishedRuns } from "../storage/runs.ts";
 import { findThread } from "../storage/threads.ts";
-import { follow } from "../stream/follow.ts";
 import {
   protocolEvent,
   type ProtocolEvent,
 } from "../stream/protocol-events.ts";
+import { eventsOrState } from "./protocol-gaps.ts";
 import type { RunDeps } from "./run-deps.ts";
 import { threadNotFound } from "./threads.ts";
 
@@ -61,9 +61,8 @@ export async function* protocolEvents(
   // Clients change their filter as they go, and come back for what the new one has.
   using _ = events.keepWhileRead(thread_id);
   let isThere = await threadExists(database, thread_id);
-  for await (const event of follow(deps, {
+  for await (const event of eventsOrState(deps, caller, {
     ...params,
-    run_id: null,
     hasEnded: async () => isThere && !(await threadExists(database, thread_id)),
   })) {
     if (!isThere) await requireVisible(deps, caller, thread_id);
@@ -94,7 +93,7 @@ export async function replayFrom(
   const [oldest] = await listUnfinishedRuns(database, threadId);
   const run_id =
     oldest?.run_id ?? (await newestStreamedRun(database, threadId));
-  if (run_id === null) return last;
+  if (run_id === null) return Math.max(0, last - 1); // nothing is kept: the state is owed
   const first = await firstEventSeq(database, run_id);
   return first === null ? last : first - 1;
 }

@@ -63,7 +63,7 @@ export const newestSeq = async (
   Math.max(await lastEventSeq(database, threadId), events.lastSeq(threadId));
 
 /** Numbers may be left out before an attempt, which begins with `metadata`, and nowhere else. */
-const isAfterGap = ({ seq, event }: RunEvent, cursor: number): boolean =>
+export const isAfterGap = ({ seq, event }: RunEvent, cursor: number): boolean =>
   seq > cursor + 1 && event !== "metadata";
 
 /** Comes before `next` in place of what is missing there; null: all is missing. */
@@ -82,18 +82,18 @@ async function* instead(
   const data = JSON.stringify({ run_id, attempt });
   yield { ...frame, event: "metadata", data };
   if (next !== null && isState(next)) return;
-  const values = await valuesOf(deps, caller, run);
+  const values = await valuesSoFar(deps, caller, run);
   yield { ...frame, event: "values", data: JSON.stringify(values) };
 }
 
-const isState = ({ event, data }: RunEvent): boolean =>
+export const isState = ({ event, data }: RunEvent): boolean =>
   event === "values" && !data.startsWith(INTERRUPT_ONLY);
 
 /** As far as the run has come, with the questions that it stopped at. */
-async function valuesOf(
+export async function valuesSoFar(
   { database, workers, log }: Deps,
   { access }: Caller,
-  run: Run,
+  run: Pick<Run, "run_id" | "thread_id">,
 ): Promise<Json> {
   const { run_id, thread_id } = run;
   const state =
