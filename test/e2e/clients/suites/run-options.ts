@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { NOBODY } from "../../../support/sdk.ts";
+import { waitFor } from "../../../support/wait.ts";
 import { expectAborted, expectRefused, type Driven } from "./driven.ts";
 import { execute, executed, WAYS, type RunOptions } from "./run-ways.ts";
 
@@ -44,6 +45,12 @@ export function runOptionSuite(driven: Driven): void {
           },
           webhook: `${driven.server.url}/ok`,
         },
+      });
+      const deliveries = `/webhooks/deliveries?run_id=${created?.run_id}`;
+      await waitFor("its webhook was called", async () => {
+        const answer = await driven.server.fetch(deliveries);
+        const [delivery] = (await answer.json()) as object[];
+        return (delivery as { response_status: number }).response_status;
       });
       const context = { tone: "kind" };
       const other = await run("fan-out", { input: { text }, context });
