@@ -222,6 +222,7 @@ async function loadApp(
     http: {
       cors: config.cors,
       configurableHeaders: config.configurableHeaders,
+      disabledRoutes: config.disabledRoutes,
       maxBodyBytes: config.bodyLimitBytes,
       langgraphVersion: installedVersion("@langchain/langgraph", config.root),
     },

@@ -2,6 +2,7 @@ import type { JsonObject } from "../lib/json.ts";
 import type { LogSettings } from "../lib/logger.ts";
 import type { CorsSettings } from "../model/cors.ts";
 import type { HeaderRules } from "../model/header-rules.ts";
+import type { RouteGroup } from "../model/route-groups.ts";
 import type { StoreTtl } from "../model/store-item.ts";
 import type { WebhookRules } from "../model/webhook-policy.ts";
 import type { TtlRule } from "../model/thread.ts";
@@ -81,6 +82,8 @@ export interface Config {
   cors: CorsSettings;
   /** `http.configurable_headers`; null: graphs see no headers. */
   configurableHeaders: HeaderRules | null;
+  /** Parts of the API that are not served. */
+  disabledRoutes: RouteGroup[];
   log: LogSettings;
   /** Null: threads do not expire unless they say so. */
   ttl: TtlRule | null;

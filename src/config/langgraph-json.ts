@@ -4,6 +4,7 @@ import { isObject } from "../lib/json.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import type { CorsSettings } from "../model/cors.ts";
 import { SECRET_HEADERS, type HeaderRules } from "../model/header-rules.ts";
+import type { RouteGroup } from "../model/route-groups.ts";
 import { NO_STORE_TTL, type StoreTtl } from "../model/store-item.ts";
 import type { TtlRule } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
@@ -13,6 +14,7 @@ import { keyWarnings, PROTECTIVE_KEYS } from "./known-keys.ts";
 import { toStoreIndex, type StoreIndexConfig } from "./store-index.ts";
 import {
   toCors,
+  toDisabledRoutes,
   toHeaderRules,
   toSection,
   toStoreTtl,
@@ -39,6 +41,8 @@ export interface Project {
   cors: CorsSettings | null;
   configurableHeaders: HeaderRules | null;
   ttl: TtlRule | null;
+  /** Parts of the API that are not served. */
+  disabledRoutes: RouteGroup[];
   storeTtl: StoreTtl;
   webhooks: WebhookSection;
   /** Null: nothing is found by what it means. */
@@ -84,6 +88,7 @@ export function readProject(path: string): Project {
     env: toEnvSource(document["env"], { root, shown }),
     cors: cors && toCors(cors),
     configurableHeaders,
+    disabledRoutes: toDisabledRoutes({ key: `${shown}: http`, values: http }),
     ttl: ttl && toTtlRule(ttl),
     storeTtl: storeTtl === null ? NO_STORE_TTL : toStoreTtl(storeTtl),
     webhooks: toWebhookSection({

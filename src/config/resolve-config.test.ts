@@ -15,6 +15,7 @@ const PROJECT: Project = {
   cors: null,
   configurableHeaders: null,
   ttl: null,
+  disabledRoutes: [],
   storeTtl: NO_STORE_TTL,
   webhooks: NO_WEBHOOKS,
   storeIndex: null,

@@ -41,6 +41,7 @@ export function resolveConfig(input: ConfigInput): {
     reload: mode === "dev" && flags.reload,
     cors: project.cors ?? toOrigins(env),
     configurableHeaders: project.configurableHeaders,
+    disabledRoutes: project.disabledRoutes,
     log: toLogSettings(env, machine),
     ttl: project.ttl,
     storeTtl: project.storeTtl,

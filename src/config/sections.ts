@@ -1,6 +1,7 @@
 import { isObject } from "../lib/json.ts";
 import type { CorsSettings } from "../model/cors.ts";
 import type { HeaderRules } from "../model/header-rules.ts";
+import type { RouteGroup } from "../model/route-groups.ts";
 import { NO_STORE_TTL, type StoreTtl } from "../model/store-item.ts";
 import { TTL_STRATEGIES, type TtlRule } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
@@ -83,6 +84,19 @@ export const toStoreTtl = (section: Section): StoreTtl => ({
   sweep_minutes:
     amount(section, "sweep_interval_minutes") ?? NO_STORE_TTL.sweep_minutes,
 });
+
+/** `http.disable_…`; that of webhooks turns off no routes. */
+export function toDisabledRoutes(section: Section): RouteGroup[] {
+  const isDisabled: Record<RouteGroup, boolean | null> = {
+    assistants: flag(section, "disable_assistants"),
+    threads: flag(section, "disable_threads"),
+    runs: flag(section, "disable_runs"),
+    store: flag(section, "disable_store"),
+    meta: flag(section, "disable_meta"),
+  };
+  const groups = Object.keys(isDisabled) as RouteGroup[];
+  return groups.filter((group) => isDisabled[group] === true);
+}
 
 function checkedRegex({ key }: Section, source: string): string {
   try {

@@ -1,5 +1,6 @@
+import type { RouteGroup } from "../model/route-groups.ts";
 import { Api } from "./api.ts";
-import type { App, AppDeps } from "./deps.ts";
+import type { App, AppDeps, MountRoutes } from "./deps.ts";
 import { errorResponse } from "./errors.ts";
 import { caller } from "./middleware/caller.ts";
 import { durable } from "./middleware/durable.ts";
@@ -19,7 +20,7 @@ import { runJoinRoutes } from "./routes/run-join.ts";
 import { runManyRoutes } from "./routes/run-many.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { storeRoutes } from "./routes/store.ts";
-import { systemRoutes } from "./routes/system.ts";
+import { healthRoutes, infoRoutes } from "./routes/system.ts";
 import { threadStateRoutes } from "./routes/thread-state.ts";
 import { threadStreamRoutes } from "./routes/thread-stream.ts";
 import { threadRoutes } from "./routes/threads.ts";
@@ -39,25 +40,27 @@ export function createApp(deps: AppDeps): App {
     durable(() => deps.database.durable()),
   );
   app.onError((error, c) => errorResponse(error, c, deps.log));
-  for (const mount of [
-    systemRoutes(deps),
-    metricsRoutes(deps, requests),
-    docsRoutes(),
-    assistantRoutes(deps),
-    assistantChangeRoutes(deps),
-    threadRoutes(deps),
-    threadStateRoutes(deps),
-    threadStreamRoutes(deps),
-    protocolRoutes(deps),
-    runCreateRoutes(deps),
-    runManyRoutes(deps),
-    runRoutes(deps),
-    runJoinRoutes(deps),
-    storeRoutes(deps),
-    webhookRoutes(deps),
-    notYetRoutes(), // last: a route that is there wins over one that is not yet
-  ])
-    mount(app);
+  for (const mount of routes(deps, requests)) mount(app);
   app.notFound(unknownPath(app));
   return app;
+}
+
+function routes(deps: AppDeps, requests: RequestMetrics): MountRoutes[] {
+  const { disabledRoutes } = deps.http;
+  const of = (groups: RouteGroup[], ...mounts: MountRoutes[]) =>
+    groups.some((group) => disabledRoutes.includes(group)) ? [] : mounts;
+  return [
+    healthRoutes(deps),
+    ...of(["meta"], infoRoutes(deps), metricsRoutes(deps, requests)),
+    ...of(["meta"], docsRoutes()),
+    ...of(["assistants"], assistantRoutes(deps), assistantChangeRoutes(deps)),
+    ...of(["threads"], threadRoutes(deps), threadStateRoutes(deps)),
+    ...of(["threads"], threadStreamRoutes(deps)),
+    ...of(["threads", "runs"], protocolRoutes(deps)),
+    ...of(["runs"], runCreateRoutes(deps), runManyRoutes(deps)),
+    ...of(["runs"], runRoutes(deps), runJoinRoutes(deps)),
+    ...of(["store"], storeRoutes(deps)),
+    webhookRoutes(deps),
+    notYetRoutes(), // last: a route that is there wins over one that is not yet
+  ];
 }

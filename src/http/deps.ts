@@ -5,6 +5,7 @@ import type { RunDeps } from "../services/run-deps.ts";
 import type { StoreDeps } from "../services/store.ts";
 import type { CorsSettings } from "../model/cors.ts";
 import type { HeaderRules } from "../model/header-rules.ts";
+import type { RouteGroup } from "../model/route-groups.ts";
 
 /** What the routes work with: all that the services need, and what concerns HTTP alone. */
 export interface AppDeps extends RunDeps, StoreDeps, MetricsDeps {
@@ -15,6 +16,8 @@ export interface HttpSettings {
   cors: CorsSettings;
   /** Which headers graphs see in `configurable`; null: none. */
   configurableHeaders: HeaderRules | null;
+  /** Parts of the API that are not served: their paths are unknown. */
+  disabledRoutes: readonly RouteGroup[];
   /** The size of a request body after decompression; above it the answer is 413. */
   maxBodyBytes: number;
   /** Of the LangGraph that the project has installed; null when it has none. */

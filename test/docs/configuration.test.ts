@@ -172,7 +172,7 @@ const PROJECT: Project = {
   ...{ env: { kind: "none" }, cors: null, ttl: null, nodeVersion: null },
   storeIndex: null,
   storeTtl: NO_STORE_TTL,
-  ...{ webhooks: NO_WEBHOOKS },
+  ...{ disabledRoutes: [], webhooks: NO_WEBHOOKS },
   ...{ protective: [], warnings: [], configurableHeaders: null },
 };
 

@@ -37,6 +37,7 @@ export function testApp(
     http: {
       cors: OPEN_CORS,
       configurableHeaders: null,
+      disabledRoutes: [],
       maxBodyBytes: 1_000_000,
       langgraphVersion: null,
       ...http,

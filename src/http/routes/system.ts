@@ -57,11 +57,12 @@ const FLAGS = {
   strict_resume: true,
 };
 
-export function systemRoutes(deps: AppDeps): MountRoutes {
+/** For whoever watches over the server: there whatever is turned off, and without `meta` nothing is looked up for it. */
+export function healthRoutes(deps: AppDeps): MountRoutes {
+  const mayCheck = !deps.http.disabledRoutes.includes("meta");
   return (app) => {
-    app.openapi(getRoot, (c) => c.json({ ok: true }, 200));
     app.openapi(getOk, async (c) => {
-      if (c.req.valid("query").check_db !== true)
+      if (!mayCheck || c.req.valid("query").check_db !== true)
         return c.json({ ok: true }, 200);
       try {
         await checkDatabase(deps);
@@ -72,6 +73,12 @@ export function systemRoutes(deps: AppDeps): MountRoutes {
         return c.json({ ok: false, detail: cause.message }, 500);
       }
     });
+  };
+}
+
+export function infoRoutes(deps: AppDeps): MountRoutes {
+  return (app) => {
+    app.openapi(getRoot, (c) => c.json({ ok: true }, 200));
     app.openapi(getInfo, (c) =>
       c.json(
         {
