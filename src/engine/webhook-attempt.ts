@@ -71,9 +71,8 @@ async function follow(
 ): ReturnType<typeof postJson> {
   const { policy } = deps;
   const body = bodyOf(delivery);
-  const own = deps.ownUrl();
   let isOwn = isOwnPath(delivery.url);
-  let url = new URL(delivery.url, isOwn ? (own ?? undefined) : undefined);
+  let url = isOwn ? ownUrlOf(deps, delivery) : new URL(delivery.url);
   let headers = deps.headers;
   for (let hop = 0; ; hop += 1) {
     const problem = isOwn ? null : policy.problemWithUrl(url);
@@ -98,6 +97,12 @@ async function follow(
     isOwn &&= next.origin === url.origin;
     url = next;
   }
+}
+
+function ownUrlOf({ ownUrl }: AttemptDeps, { url }: ClaimedDelivery): URL {
+  const own = ownUrl();
+  if (own === null) throw new Error("this server does not listen");
+  return new URL(url, own);
 }
 
 function redirected(from: URL, location: string): URL {
