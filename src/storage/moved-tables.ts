@@ -58,12 +58,18 @@ export const UNITS: readonly Unit[] = [
     head: { name: "webhook_deliveries", key: ["delivery_id"] },
     parts: [],
   },
+  {
+    noun: "cron",
+    head: { name: "crons", key: ["cron_id"] },
+    parts: [{ name: "cron_ticks", key: ["cron_id", "scheduled_at"] }],
+  },
 ];
 
 /** Tables that stay behind, and why. */
 export const LEFT_OUT: Readonly<Record<string, string>> = {
   migrations: "each database has its own",
   imports: "what came into this database, not what is in it",
+  duties: "leases of server processes",
   instances: "server processes; their runs go back to the queue",
   thread_metadata: "kept by triggers on threads",
   thread_metadata_entries: "kept by triggers on threads",

@@ -5,6 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { exportTo } from "../../src/moving/export.ts";
 import { importFrom, type OnConflict } from "../../src/moving/import.ts";
+import { columnKind } from "../../src/storage/columns.ts";
 import type { Database } from "../../src/storage/database.ts";
 import { LEFT_OUT, UNITS } from "../../src/storage/moved-tables.ts";
 import { raw, sql } from "../../src/storage/sql.ts";
@@ -74,6 +75,28 @@ test("every table is exported, with its key, or named as left out", async () => 
   expect(Object.keys(movedRows(1)).sort()).toEqual(
     moved.map(({ name }) => name).sort(),
   );
+});
+
+test("what is a time by its name is a time in the file", async () => {
+  const rows = Object.values(movedRows(1)).flat();
+  const names = new Set(rows.flatMap((row) => Object.keys(row)));
+  const times = [...names].filter((name) =>
+    /_(at|until|date|time)$/.test(name),
+  );
+  expect(times.filter((name) => columnKind(name) !== "timestamp")).toEqual([]);
+});
+
+test("the rows of these tests have every column", async () => {
+  const database = await open();
+  for (const [table, [row = {}]] of Object.entries(movedRows(1))) {
+    const columns = await database.query<{ name: string }>(
+      raw(`select name from pragma_table_info('${table}')`),
+    );
+    expect([table, Object.keys(row).sort()]).toEqual([
+      table,
+      columns.map(({ name }) => name).sort(),
+    ]);
+  }
 });
 
 test.each(["all.jsonl", "all.jsonl.gz"])(

@@ -39,6 +39,13 @@ export function movedRows(threads: number): Record<string, Row[]> {
     runs: indices.flatMap(runs),
     store_items: indices.map(storeItem),
     webhook_deliveries: indices.map(delivery),
+    crons: [cron(0), cron(1)],
+    cron_ticks: [AT, LATER].map((scheduled_at) => ({
+      cron_id: idOf("cron", 0),
+      scheduled_at,
+      fired_at: LATER,
+      run_id: idOf("run", 0),
+    })),
   };
 }
 
@@ -233,4 +240,22 @@ const delivery = (index: number): Row => ({
   delivered_at: index % 2 ? LATER : null,
   expires_at: LATER,
   payload: { status: "success", values: { text: NASTY } },
+});
+
+const cron = (index: number): Row => ({
+  cron_id: idOf("cron", index),
+  assistant_id: idOf("assistant", 0),
+  thread_id: index === 0 ? idOf("thread", 0) : null,
+  on_run_completed: index === 0 ? null : "keep",
+  schedule: "5 4 * * *",
+  timezone: "Europe/Berlin",
+  end_time: LATER,
+  enabled: index === 0,
+  next_run_date: LATER,
+  user_id: null,
+  metadata: { text: NASTY },
+  headers: {},
+  payload: { input: null },
+  created_at: AT,
+  updated_at: LATER,
 });
