@@ -172,7 +172,8 @@ const webhookOutbox = (
     ownUrl: () => address.url,
   });
 
-function workerProcesses(
+/** How the processes of the workers are started, with what the project and the user set. */
+export function workerProcesses(
   config: Config,
   log: Logger,
   address: Address,

@@ -56,13 +56,29 @@ addPlaceOptions(
 addPlaceOptions(
   program
     .command("import")
-    .description("bring in what spool export wrote; repeat it to continue")
-    .argument("<file>")
+    .description(
+      "bring in what spool export wrote, or what another server has; repeat it to continue",
+    )
+    .argument("[file]")
+    .option(
+      "--from-server <url>",
+      "a LangGraph server or another Spool, over its API, instead of a file",
+    )
+    .option(
+      "--header <name=value>",
+      "a header for the requests to that server; may be repeated",
+      (header: string, headers: string[]) => [...headers, header],
+      [],
+    )
+    .option(
+      "--from-dev-folder <path>",
+      "the .langgraph_api of the JavaScript dev server, instead of a file",
+    )
     .option(
       "--on-conflict <what>",
       "what is there already, but not alike: refuse, keep it, or replace it (default: refuse)",
     ),
-).action(async (file: string, flags: ImportFlags) => {
+).action(async (file: string | undefined, flags: ImportFlags) => {
   const { importData } = await import("./commands/import.ts");
   await importData(file, flags);
 });

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { groupedBy } from "../lib/grouped-by.ts";
 import { systemAssistantId } from "../model/assistant.ts";
 import { conflict } from "../model/errors.ts";
 import type { Queryable } from "../storage/database.ts";
@@ -10,8 +11,6 @@ import {
   type PlacedRow,
 } from "./import-batches.ts";
 import { portableRow, storedRow } from "./rows.ts";
-
-const NAMED = 5;
 
 /**
  * Throws when the database has something else than the file says, and names
@@ -35,11 +34,18 @@ export async function requireNoConflict(
     }
   for (const label of yielding) differing.delete(label);
   if (differing.size === 0) return yielding;
-  const [first, ...rest] = [...differing].slice(0, NAMED);
-  const more = differing.size > NAMED ? ", …" : "";
-  throw conflict(
-    `${differing.size} in the database differ from ${path}: ${[first, ...rest].join(", ")}${more}. ` +
-      "Nothing was imported. With --on-conflict keep they stay as they are, with --on-conflict replace the file's take their place",
+  throw differs([...differing], path);
+}
+
+const NAMED = 5;
+
+/** The refusal of an import, with what it would have changed. */
+export function differs(labels: readonly string[], from: string): Error {
+  const named = labels.slice(0, NAMED).join(", ");
+  const more = labels.length > NAMED ? ", …" : "";
+  return conflict(
+    `${labels.length} in the database differ from ${from}: ${named}${more}. ` +
+      "Nothing was imported. With --on-conflict keep they stay as they are, with --on-conflict replace those of the import take their place",
   );
 }
 
@@ -50,16 +56,8 @@ async function filledTables(db: Queryable): Promise<Set<string>> {
   return filled;
 }
 
-export function byTable(rows: readonly PlacedRow[]): Map<string, PlacedRow[]> {
-  const tables = new Map<string, PlacedRow[]>();
-  for (const placed of rows) {
-    const { name } = placed.place.table;
-    const of = tables.get(name);
-    if (of === undefined) tables.set(name, [placed]);
-    else of.push(placed);
-  }
-  return tables;
-}
+export const byTable = (rows: readonly PlacedRow[]): Map<string, PlacedRow[]> =>
+  groupedBy(rows, ({ place }) => place.table.name);
 
 /** What the database has under the key of a row that is not that row. */
 async function differences(
@@ -88,7 +86,7 @@ async function differences(
 }
 
 /** As a server has made it, and nobody has changed it since. */
-function yields(table: string, row: Row): boolean {
+export function yields(table: string, row: Row): boolean {
   if (table !== "assistants" && table !== "assistant_versions") return false;
   return (
     row["version"] === 1 &&

@@ -155,7 +155,7 @@ async function takenBy(
 }
 
 /** The row stays, with the file's content: others may refer to it. What belongs to it goes. */
-async function replaceHead(
+export async function replaceHead(
   tx: Queryable,
   { place, row }: PlacedRow,
 ): Promise<void> {
@@ -166,7 +166,10 @@ async function replaceHead(
   await putRow(tx, head, stored);
 }
 
-function countsOf(tables: ImportReport["tables"], name: string): ImportCounts {
+export function countsOf(
+  tables: ImportReport["tables"],
+  name: string,
+): ImportCounts {
   return (tables[name] ??= { added: 0, replaced: 0, kept: 0 });
 }
 

@@ -6,13 +6,14 @@
  *
  *   worker  → hello                  first frame of each side; other versions are refused
  *   server  → hello
- *   server  → project.load           then run.*, state.*, graph.*, store.embed in any order, many at once
+ *   server  → project.load           then run.*, state.*, graph.*, store.embed, convert.* in any order, many at once
  *   worker  → checkpoint.*, store.*  while it serves those
  *   worker  → run.events, graph.loaded, graph.failed, log (notices)
  *   server  → ping                   at any time; answered at once, unless a graph keeps the CPU
  *   server  → run.cancel (notice)
  */
 import type { CheckpointRequests } from "./checkpoint-frames.ts";
+import type { ConvertRequests } from "./convert-frames.ts";
 import type { EmbeddingRequests } from "./embedding-frames.ts";
 import type { GraphFailure, GraphRequests } from "./graph-frames.ts";
 import type { Method } from "./method.ts";
@@ -47,7 +48,8 @@ export interface RemoteError {
 export type WorkerRequests = GraphRequests &
   RunRequests &
   StateRequests &
-  EmbeddingRequests & {
+  EmbeddingRequests &
+  ConvertRequests & {
     /** Answered at once by a worker whose event loop turns. */
     ping: Method<null, null>;
   };

@@ -36,6 +36,7 @@ const TIMESTAMP_COLUMNS = [
   "next_attempt_at",
   "give_up_at",
   "delivered_at",
+  "give_up_at",
   "fired_at",
 ];
 

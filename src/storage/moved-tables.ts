@@ -63,6 +63,11 @@ export const UNITS: readonly Unit[] = [
     head: { name: "crons", key: ["cron_id"] },
     parts: [{ name: "cron_ticks", key: ["cron_id", "scheduled_at"] }],
   },
+  {
+    noun: "webhook delivery",
+    head: { name: "webhook_deliveries", key: ["delivery_id"] },
+    parts: [],
+  },
 ];
 
 /** Tables that stay behind, and why. */

@@ -9,6 +9,7 @@ import type { GraphRequests } from "../protocol/graph-frames.ts";
 import { Peer } from "../protocol/peer.ts";
 import type { Pipe } from "../protocol/pipe.ts";
 import type { WorkerContext } from "./context.ts";
+import { convertRequests } from "./convert-requests.ts";
 import { embeddingRequests } from "./embed.ts";
 import { graphRequests } from "./graph-requests.ts";
 import { stateRequests } from "./graph-state.ts";
@@ -47,6 +48,7 @@ export function serveWorker(pipe: Pipe): Worker {
       ...stateRequests(context),
       ...graphRequests(context),
       ...embeddingRequests(context),
+      ...convertRequests(),
     },
     notices: runs.notices,
   });

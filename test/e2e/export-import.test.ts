@@ -79,7 +79,7 @@ test("what a running server has is on another one after export and import, and g
   });
 
   const file = join(source.directory, "all.jsonl.gz");
-  const exported = await moveData("export", [file], source);
+  const exported = await moveData("export", [file], source.place);
   expect(exported).toMatchObject({ code: 0, stderr: "" });
   expect(exported.stdout).toMatch(/ 4 {2}threads\n/);
   expect(statSync(file).mode & 0o777).toBe(0o600); // it is as secret as the data
@@ -88,7 +88,7 @@ test("what a running server has is on another one after export and import, and g
   await source.kill9();
 
   const target = newServer();
-  expect(await moveData("import", [file], target)).toMatchObject({
+  expect(await moveData("import", [file], target.place)).toMatchObject({
     ...{
       code: 0,
       stderr: "",
@@ -115,9 +115,9 @@ test("a server that has been started before takes a file as well, and only while
   const source = await startServer();
   const { thread_id } = await source.client.threads.create();
   const file = join(source.directory, "all.jsonl");
-  await moveData("export", [file], source);
+  await moveData("export", [file], source.place);
   const target = await startServer();
-  const refused = await moveData("import", [file], target);
+  const refused = await moveData("import", [file], target.place);
   expect(refused).toMatchObject({
     ...{
       code: 1,
@@ -126,7 +126,9 @@ test("a server that has been started before takes a file as well, and only while
     },
   });
   await target.stop();
-  expect(await moveData("import", [file], target)).toMatchObject({ code: 0 });
+  expect(await moveData("import", [file], target.place)).toMatchObject({
+    code: 0,
+  });
   await target.start();
   expect(await seen(target, [thread_id])).toEqual(
     await seen(source, [thread_id]),
@@ -155,7 +157,7 @@ test("an import that was killed goes on when it is repeated", async () => {
   });
   first.child.kill("SIGKILL");
   expect((await first.ended).code).toBe(null);
-  const repeated = await moveData("import", [file], target);
+  const repeated = await moveData("import", [file], target.place);
   expect(repeated).toMatchObject({ code: 0, stderr: "" });
   const [, after] = /continued after line (\d+)/.exec(repeated.stdout) ?? [];
   expect(Number(after)).toBeGreaterThan(5000);
@@ -195,7 +197,7 @@ test("export and import say what is wrong with what they were given", async () =
     ],
   ];
   for (const [command, args, code, stderr] of cases)
-    expect(await moveData(command, args, target)).toEqual({
+    expect(await moveData(command, args, target.place)).toEqual({
       code,
       stdout: "",
       stderr,

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ALL_GRAPHS } from "./server.ts";
+import type { TestServer } from "./server.ts";
 
 const PROGRAM = fileURLToPath(
   new URL("../../dist/cli/index.js", import.meta.url),
@@ -40,7 +40,7 @@ export class Program {
 export const moveData = (
   command: "export" | "import",
   args: readonly string[],
-  { dataDir, config = ALL_GRAPHS }: { dataDir: string; config?: string },
+  { dataDir, config }: TestServer["place"],
 ): Promise<Ended> =>
   new Program([command, ...args, "--config", config, "--data-dir", dataDir])
     .ended;

@@ -81,6 +81,14 @@ export class TestServer {
     return pid;
   }
 
+  /** Its project and its data, for commands that work on them. */
+  get place(): { config: string; dataDir: string } {
+    return {
+      config: this.#options.config ?? ALL_GRAPHS,
+      dataDir: this.dataDir,
+    };
+  }
+
   /** Does not repeat failed requests, so that no failure is hidden from a test. */
   get client(): Client {
     return new Client({ apiUrl: this.url, callerOptions: { maxRetries: 0 } });
