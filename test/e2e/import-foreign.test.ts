@@ -25,7 +25,7 @@ import { waitFor } from "../support/wait.ts";
 import { startServer, TestServer, useServer } from "../support/server.ts";
 
 // The dev server may have to be installed first.
-vi.setConfig({ hookTimeout: 240_000, testTimeout: 60_000 });
+vi.setConfig({ hookTimeout: 240_000, testTimeout: 90_000 });
 
 const PROJECT = fileURLToPath(
   new URL("../fixtures/moving-graphs", import.meta.url),
