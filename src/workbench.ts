@@ -3,6 +3,7 @@ import type { Logger } from "./lib/logger.ts";
 import { workerProcesses } from "./server.ts";
 import { registerGraphs } from "./services/system-assistants.ts";
 import type { Database } from "./storage/database.ts";
+import { openDatabase } from "./storage/open.ts";
 import { checkpointRequests } from "./workers/checkpoint-requests.ts";
 import { WorkerPool } from "./workers/pool.ts";
 import type { Workers } from "./workers/port.ts";
@@ -10,13 +11,13 @@ import { storeRequests } from "./workers/store-requests.ts";
 
 /**
  * The parts of a server that know the project's graphs, without HTTP and
- * without an engine: for commands that work on the data. `use` may ask the workers at once.
+ * without an engine: for commands that work on the data. On SQLite no server may have it open.
  */
 export async function withWorkers<T>(
-  deps: { config: Config; log: Logger; database: Database },
-  use: (workers: Workers) => Promise<T>,
+  { config, log }: { config: Config; log: Logger },
+  use: (workers: Workers, database: Database) => Promise<T>,
 ): Promise<T> {
-  const { config, log, database } = deps;
+  await using database = await openDatabase(config, log);
   await registerGraphs({ database }, config.graphs, config.langgraphConfig);
   await using workers = new WorkerPool({
     size: 1,
@@ -32,5 +33,5 @@ export async function withWorkers<T>(
     onRoom: () => {},
   });
   await workers.start();
-  return await use(workers); // awaited: the workers end with this scope
+  return await use(workers, database); // awaited: both end with this scope
 }

@@ -1,8 +1,11 @@
 import { uuid7 } from "../lib/uuid.ts";
+import type { Logger } from "../lib/logger.ts";
 import { VERSION } from "../lib/package-version.ts";
 import type { Queryable } from "../storage/database.ts";
 import { schemaNumber } from "../storage/migrate.ts";
 import { UNITS, type MovedTable, type Unit } from "../storage/moved-tables.ts";
+import type { StorageSettings } from "../storage/open.ts";
+import { withSnapshot } from "../storage/snapshot.ts";
 import { pageOfRows, type Row } from "../storage/table-rows.ts";
 import {
   FORMAT,
@@ -15,6 +18,13 @@ import { portableRow } from "./rows.ts";
 
 /** Rows by table. */
 export type Counts = Record<string, number>;
+
+/** Everything in the database of the settings, as it is at one moment. */
+export const exportAll = (
+  path: string,
+  settings: StorageSettings,
+  log: Logger,
+): Promise<Counts> => withSnapshot(settings, log, (db) => exportTo(path, db));
 
 /** Everything that `db` shows, which must be one snapshot. Returns what went into the file. */
 export async function exportTo(path: string, db: Queryable): Promise<Counts> {

@@ -43,7 +43,7 @@ export interface Batch {
 }
 
 /** A batch is one transaction. It ends where a unit ends, unless that is larger than what memory should hold. */
-const BATCH = { rows: 500, bytes: 4 * 1024 * 1024, most: 16 * 1024 * 1024 };
+const BATCH = { rows: 1000, bytes: 4 * 1024 * 1024, most: 16 * 1024 * 1024 };
 
 /** The rows after line `after`. Throws when the file is not whole. */
 export async function* batchesOf(

@@ -1,8 +1,10 @@
+import type { Logger } from "../lib/logger.ts";
 import { badRequest } from "../model/errors.ts";
 import { CHANNELS } from "../storage/channels.ts";
 import type { Database, Queryable } from "../storage/database.ts";
 import { getImportMark, setImportMark } from "../storage/imports.ts";
 import { schemaNumber } from "../storage/migrate.ts";
+import { openDatabase, type StorageSettings } from "../storage/open.ts";
 import {
   deleteRowsOf,
   findRows,
@@ -38,6 +40,17 @@ export interface ImportReport {
   tables: Record<string, ImportCounts>;
   /** The line after which an interrupted import was continued; 0: from the start. */
   continuedAfter: number;
+}
+
+/** Into the database of the settings, which is brought up to date first. On SQLite no server may have it open. */
+export async function importFile(
+  path: string,
+  settings: StorageSettings,
+  params: { log: Logger; onConflict: OnConflict },
+): Promise<ImportReport> {
+  await readHeader(path); // before a database is made for nothing
+  await using database = await openDatabase(settings, params.log);
+  return await importFrom(path, database, params);
 }
 
 /**

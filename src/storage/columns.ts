@@ -36,7 +36,6 @@ const TIMESTAMP_COLUMNS = [
   "next_attempt_at",
   "give_up_at",
   "delivered_at",
-  "give_up_at",
   "fired_at",
 ];
 

@@ -54,11 +54,6 @@ export const UNITS: readonly Unit[] = [
     parts: [],
   },
   {
-    noun: "webhook delivery",
-    head: { name: "webhook_deliveries", key: ["delivery_id"] },
-    parts: [],
-  },
-  {
     noun: "cron",
     head: { name: "crons", key: ["cron_id"] },
     parts: [{ name: "cron_ticks", key: ["cron_id", "scheduled_at"] }],

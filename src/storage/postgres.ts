@@ -133,6 +133,22 @@ export class PostgresDatabase implements Database {
     });
   }
 
+  /** Calls `fn` with the database as it is at its first statement, whatever others commit meanwhile. */
+  async snapshot<T>(fn: (db: Queryable) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    try {
+      await client.query("begin isolation level repeatable read read only");
+      return await fn({
+        dialect: POSTGRES,
+        query: (statement) => this.#statements.run(client, statement),
+      });
+    } catch (cause) {
+      throw translated(cause);
+    } finally {
+      client.release(true); // which ends the transaction
+    }
+  }
+
   /** A commit is answered when it is on the disk. */
   durable(): Promise<void> {
     return Promise.resolve();

@@ -131,6 +131,7 @@ async function imported(
   onTestFinished(({ task }) =>
     server.close({ keep: task.result?.state === "fail" }),
   );
+  await server.prepare();
   const { code, stdout, stderr } = await moveData("import", args, server.place);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   await server.start();
@@ -325,6 +326,7 @@ test("headers go to the server, and what it answers is told", async () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const target = new TestServer({ config: CONFIG });
   onTestFinished(() => target.close({ keep: false }));
+  await target.prepare();
   const args = ["--from-server", `${url}/`, "--header", "x-api-key=a=b"];
   expect(await moveData("import", args, target.place)).toMatchObject({
     code: 1,

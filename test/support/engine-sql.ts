@@ -50,3 +50,15 @@ export const refusalOfRuns = (
           when (replace(cast(new.metadata as text), ' ', '') like '%${part}%') execute function refused()`,
         drop: "drop trigger refused on runs; drop function refused()",
       };
+
+/** The columns of a table in their order; `pk` is the place of each in the primary key, or 0. */
+export const tableColumns = ({ name }: Dialect, table: string): Sql =>
+  name === "sqlite"
+    ? raw(`select name, pk from pragma_table_info('${table}')`)
+    : raw(`
+        select cast(attname as text) as name,
+          coalesce(array_position(string_to_array(cast(indkey as text), ' '), cast(attnum as text)), 0) as pk
+        from pg_attribute
+        left join pg_index on indrelid = attrelid and indisprimary
+        where attrelid = cast('${table}' as regclass) and attnum > 0 and not attisdropped
+        order by attnum`);

@@ -40,7 +40,6 @@ export function movedRows(threads: number): Record<string, Row[]> {
     store_items: indices.map(storeItem),
     webhook_deliveries: indices.map(delivery),
     crons: [cron(0), cron(1)],
-    webhook_deliveries: [delivery],
     cron_ticks: [AT, LATER].map((scheduled_at) => ({
       cron_id: idOf("cron", 0),
       scheduled_at,
@@ -202,7 +201,6 @@ const runs = (index: number): Row[] =>
     input_applied: q === "done",
     last_checkpoint_id: null,
     keeps_events: true,
-    webhook: null,
     kwargs: { input: { text: NASTY }, stream_mode: ["values"] },
     metadata: { created_by: "system" },
     webhook: q === "done" ? null : "https://example.com/hook",
@@ -263,24 +261,3 @@ const cron = (index: number): Row => ({
   created_at: AT,
   updated_at: LATER,
 });
-
-const delivery: Row = {
-  delivery_id: idOf("delivery", 0),
-  run_id: idOf("run", 0),
-  thread_id: idOf("thread", 0),
-  url: "https://example.com/hook",
-  host: "example.com",
-  status: "pending",
-  attempts: 2,
-  owner: null,
-  next_attempt_at: LATER,
-  give_up_at: LATER,
-  response_status: 500,
-  last_error: NASTY,
-  metadata: {},
-  created_at: AT,
-  updated_at: LATER,
-  delivered_at: null,
-  expires_at: LATER,
-  payload: { run_id: idOf("run", 0), text: NASTY },
-};

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { TestServer } from "./server.ts";
+import type { Place } from "./server.ts";
 
 const PROGRAM = fileURLToPath(
   new URL("../../dist/cli/index.js", import.meta.url),
@@ -14,17 +14,21 @@ export interface Ended {
   stderr: string;
 }
 
-/** A command of the built program that ends by itself, such as `spool export`. */
+/** A command of the built program that ends by itself, such as `spool export`, on the data of a server. */
 export class Program {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
 
-  constructor(args: readonly string[]) {
-    const child = spawn(process.execPath, [PROGRAM, ...args], {
-      cwd: join(PROGRAM, "../../.."),
-      env: { PATH: process.env["PATH"] },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+  constructor(args: readonly string[], { config, dataDir, env }: Place) {
+    const child = spawn(
+      process.execPath,
+      [...[PROGRAM, ...args], "--config", config, "--data-dir", dataDir],
+      {
+        cwd: join(PROGRAM, "../../.."),
+        env: { PATH: process.env["PATH"], ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk) => (stdout += chunk));
@@ -36,11 +40,9 @@ export class Program {
   }
 }
 
-/** `spool export` or `spool import` on a data folder. */
+/** `spool export` or `spool import` on the data of a server. */
 export const moveData = (
   command: "export" | "import",
   args: readonly string[],
-  { dataDir, config }: TestServer["place"],
-): Promise<Ended> =>
-  new Program([command, ...args, "--config", config, "--data-dir", dataDir])
-    .ended;
+  place: Place,
+): Promise<Ended> => new Program([command, ...args], place).ended;

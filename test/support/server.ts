@@ -50,6 +50,13 @@ export interface ServerOptions {
   dataFrom?: string;
 }
 
+/** Where a command finds a project and its data. */
+export interface Place {
+  config: string;
+  dataDir: string;
+  env: Record<string, string>;
+}
+
 /** The built program as a process of its own, on a data directory of its own. */
 export class TestServer {
   /** Holds the data directory and the log; gone after a test that passed. */
@@ -82,11 +89,17 @@ export class TestServer {
   }
 
   /** Its project and its data, for commands that work on them. */
-  get place(): { config: string; dataDir: string } {
+  get place(): Place {
     return {
       config: this.#options.config ?? ALL_GRAPHS,
       dataDir: this.dataDir,
+      env: this.#postgres === null ? {} : { POSTGRES_URI: this.#postgres.uri },
     };
+  }
+
+  /** For commands before the first start: it has a database then, where one has to be made. */
+  async prepare(): Promise<void> {
+    if (isOnPostgres()) this.#postgres ??= await createDatabase();
   }
 
   /** Does not repeat failed requests, so that no failure is hidden from a test. */
@@ -111,7 +124,7 @@ export class TestServer {
   /** Keeps its port over restarts, as a server that clients know would. */
   async start(): Promise<void> {
     this.#port ||= await freePort();
-    if (isOnPostgres()) this.#postgres ??= await createDatabase();
+    await this.prepare();
     const log = openSync(this.#log, "a");
     const child = spawn(process.execPath, [PROGRAM, ...this.#flags()], {
       cwd: this.directory,

@@ -7,11 +7,10 @@ import { readDevFolder } from "../../moving/dev-folder.ts";
 import { importForeign } from "../../moving/foreign.ts";
 import { fromServer } from "../../moving/from-server.ts";
 import {
-  importFrom,
+  importFile,
   type ImportReport,
   type OnConflict,
 } from "../../moving/import.ts";
-import { withDatabase } from "../../moving/open.ts";
 import { ForeignServer } from "../../moving/server-client.ts";
 import { prepareDataDir } from "../data-dir.ts";
 
@@ -38,21 +37,22 @@ export async function importData(
       "spool import takes one of a file, --from-server and --from-dev-folder",
     );
   const { config } = loadConfig("start", { reload: false, ...flags });
-  if (file !== undefined) return importFile(config, file, onConflict);
+  if (file !== undefined) return fromFile(config, file, onConflict);
   const source =
     url === undefined ? folderSource(folder!) : serverSource(url, flags.header);
   await importSource(config, source, onConflict);
 }
 
-async function importFile(
+async function fromFile(
   config: Config,
   file: string,
   onConflict: OnConflict,
 ): Promise<void> {
   prepareDataDir(config.dataDir);
-  const { tables, continuedAfter } = await withDatabase(config, (database) =>
-    importFrom(file, database, { onConflict }),
-  );
+  const log = createLogger(config.log);
+  const { tables, continuedAfter } = await importFile(file, config, {
+    ...{ log, onConflict },
+  });
   printTables(tables);
   const continued =
     continuedAfter === 0
@@ -130,14 +130,14 @@ async function importSource(
   const { withWorkers } = await import("../../workbench.ts");
   const log = createLogger(config.log);
   prepareDataDir(config.dataDir);
-  const { tables, failed } = await withDatabase(config, (database) =>
-    withWorkers({ config, log, database }, (workers) =>
+  const { tables, failed } = await withWorkers(
+    { config, log },
+    (workers, database) =>
       importForeign(database, {
         source: source.name,
         units: () => source.units(workers),
         onConflict,
       }),
-    ),
   );
   printTables(tables);
   for (const remark of source.remarks()) print(remark);
