@@ -26,7 +26,8 @@ export function openingEvents(run: ClaimedRun): ProducedEvent[] {
 const INTERRUPT_ID = /^[\da-f]{32}$/;
 
 function answeredBy({ kwargs }: ClaimedRun): string[] {
-  if (kwargs.protocol != null) return kwargs.protocol.answers;
+  const told = kwargs.protocol?.answers ?? [];
+  if (told.length > 0) return told;
   const resume = kwargs.command?.["resume"];
   const ids = isObject(resume) ? Object.keys(resume) : [];
   return ids.every((id) => INTERRUPT_ID.test(id)) ? ids : [];

@@ -9,6 +9,7 @@ import { cancelRun } from "../services/cancel-run.ts";
 import type { RunDeps } from "../services/run-deps.ts";
 import { streamRun } from "../services/run-stream.ts";
 import { waitForRun } from "../services/runs.ts";
+import { MessageChunks } from "../stream/message-chunks.ts";
 import { runFrame, waitStream } from "../stream/sse.ts";
 import type { AppEnv } from "./deps.ts";
 import { eventStreamResponse } from "./event-stream.ts";
@@ -86,8 +87,11 @@ async function* filtered(
   events: AsyncGenerator<RunEvent>,
   filter: EventFilter,
 ): AsyncGenerator<RunEvent> {
-  for await (const event of events)
-    if (isWanted(event.event, filter)) yield event;
+  const chunks = new MessageChunks();
+  for await (const event of events) {
+    const shown = chunks.of(event);
+    if (shown !== null && isWanted(shown.event, filter)) yield shown;
+  }
 }
 
 function onGone(

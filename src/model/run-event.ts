@@ -46,7 +46,6 @@ export interface EventFilter {
 const ALWAYS_SENT = new Set(["metadata", "feedback", "error", "end"]);
 
 export function isWanted(event: string, filter: EventFilter): boolean {
-  if (isForProtocolOnly(event)) return false;
   const mode = modeOf(event);
   if (ALWAYS_SENT.has(mode)) return true;
   const { modes, namespaces } = filter;

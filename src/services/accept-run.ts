@@ -8,6 +8,11 @@ import type {
   StatelessRunCreate,
   ThreadRunCreate,
 } from "../model/run-requests.ts";
+import {
+  asksForStates,
+  inProtocol,
+  type ProtocolRunCreate,
+} from "../model/protocol-run.ts";
 import { CHANNELS } from "../storage/channels.ts";
 import type { Queryable } from "../storage/database.ts";
 import { insertRun } from "../storage/runs.ts";
@@ -42,11 +47,18 @@ export async function createThreadRun(
   caller: Caller,
   params: {
     thread_id: string;
-    request: ThreadRunCreate & Pick<RunCreate, "protocol">;
+    request: ProtocolRunCreate;
     isStreamed?: boolean;
+    /** Its client does not wait for it here. */
+    isBackground?: boolean;
   },
 ): Promise<Run> {
-  const { thread_id, request, isStreamed = false } = params;
+  const { thread_id, isStreamed = false, isBackground = false } = params;
+  const isWatched = isBackground && deps.events.isRead(thread_id);
+  const request =
+    isWatched && asksForStates(params.request)
+      ? inProtocol(params.request, { answers: [] })
+      : params.request;
   requireWebhook(deps, request.webhook);
   const assistant = await requireAssistant(deps, caller, request.assistant_id);
   return accept(deps, {

@@ -9,7 +9,8 @@ import {
   withDefault,
 } from "../model/fields.ts";
 import { invalidArgument, ProtocolError } from "../model/protocol-error.ts";
-import { MULTITASK_STRATEGIES, type StreamMode } from "../model/run.ts";
+import { inProtocol } from "../model/protocol-run.ts";
+import { MULTITASK_STRATEGIES } from "../model/run.ts";
 import { threadRunCreate } from "../model/run-requests.ts";
 import type { Thread } from "../model/thread.ts";
 import { listUnfinishedRuns } from "../storage/runs.ts";
@@ -24,16 +25,6 @@ import { newestSeq } from "./run-stream.ts";
  * The commands of the streaming protocol that start a run. The run is one like
  * any other; it streams all that the protocol has.
  */
-
-/** What is in the log of such a run; content blocks of messages come in the place of chunks. */
-const MODES: readonly StreamMode[] = [
-  "values",
-  "updates",
-  "messages-tuple",
-  "tools",
-  "custom",
-  "tasks",
-];
 
 export async function startRun(
   deps: RunDeps,
@@ -180,14 +171,11 @@ async function createRun(
   const request = threadRunCreate.parse({
     ...params.request,
     if_not_exists: "create",
-    stream_mode: MODES,
-    stream_subgraphs: true,
-    stream_resumable: true,
   });
   const before = await newestSeq(deps, thread_id);
   const run = await createThreadRun(deps, caller, {
     thread_id,
-    request: { ...request, protocol: { answers } },
+    request: inProtocol(request, { answers }),
     isStreamed: true,
   }).catch(request.checkpoint_id === undefined ? undefined : noSuchCheckpoint);
   const unfinished = await listUnfinishedRuns(deps.database, thread_id);

@@ -1,9 +1,10 @@
 import type { Caller } from "../auth/caller.ts";
-import { isForProtocolOnly, type RunEvent } from "../model/run-event.ts";
+import type { RunEvent } from "../model/run-event.ts";
 import { EMPTY_STATE } from "../model/thread-state.ts";
 import type { ThreadStreamMode } from "../model/thread-stream.ts";
 import { threadExists } from "../storage/checkpoints.ts";
 import { follow } from "../stream/follow.ts";
+import { MessageChunks } from "../stream/message-chunks.ts";
 import type { RunDeps } from "./run-deps.ts";
 import { stateOfRun } from "./run-state.ts";
 import { newestSeq } from "./run-stream.ts";
@@ -45,12 +46,15 @@ export async function* streamThread(
     signal,
     hasEnded: async () => !(await threadExists(deps.database, thread_id)),
   });
+  const chunks = new MessageChunks();
   for await (const event of events) {
     const { run_id } = event;
+    const shown = chunks.of(event);
     const isEnd = event.event === "end";
     // It tells that nothing of the run can be lost any more.
     if (isEnd) await deps.database.durable();
-    if (event.seq > after && isShown(event, modes)) yield event;
+    if (shown !== null && event.seq > after && isShown(shown, modes))
+      yield shown;
     const seq = event.seq + STATE_STEP;
     if (isEnd && seq > after && modes.includes("state_update"))
       yield {
@@ -65,7 +69,7 @@ const isShown = (
   { event }: RunEvent,
   modes: readonly ThreadStreamMode[],
 ): boolean =>
-  (modes.includes("run_modes") && !isForProtocolOnly(event)) ||
+  modes.includes("run_modes") ||
   (modes.includes("lifecycle") && (event === "metadata" || event === "end"));
 
 async function stateFrame(

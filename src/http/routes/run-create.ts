@@ -100,17 +100,19 @@ export function runCreateRoutes(deps: RunDeps): MountRoutes {
 function mountOnThread(app: App, deps: RunDeps): void {
   const start = async (
     c: WithBody<ThreadRunCreate, { param: { thread_id: string } }>,
-    { isStreamed = false } = {},
+    kind: { isStreamed?: boolean; isBackground?: boolean } = {},
   ): Promise<Run> => {
     const run = await createThreadRun(deps, c.get("caller"), {
       ...c.req.valid("param"),
       request: c.req.valid("json"),
-      isStreamed,
+      ...kind,
     });
     c.header("Content-Location", runPath(run));
     return run;
   };
-  app.openapi(createOnThread, async (c) => c.json(await start(c), 200));
+  app.openapi(createOnThread, async (c) =>
+    c.json(await start(c, { isBackground: true }), 200),
+  );
   app.openapi(streamOnThread, async (c) =>
     streamed(c, deps, await start(c, { isStreamed: true })),
   );
