@@ -78,13 +78,13 @@ export async function startServer(
       options,
     );
     await registerGraphs(parts, config.graphs, config.langgraphConfig);
-    const listening = await listenFor(config);
-    address.url = listening.url;
+    const listening = config.servesHttp ? await listenFor(config) : null;
+    address.url = listening?.url ?? null;
     closers.push(
-      () => listening.close(HTTP_CLOSE_MS),
+      () => listening?.close(HTTP_CLOSE_MS),
       () => workers.close(),
     );
-    options.onListening?.(listening.url);
+    options.onListening?.(address.url);
     const outbox = webhookOutbox(config, parts);
     if (config.webhooks.isEnabled) await outbox.start();
     closers.push(() => outbox.close());
@@ -98,10 +98,10 @@ export async function startServer(
     closers.push(() => Promise.all(duties.map((duty) => duty.close())));
     await Promise.all(duties.map((duty) => duty.start()));
     void ready.then(() => checkEmbedder(embedder, log));
-    listening.serve(
+    listening?.serve(
       await loadApp(config, { ...parts, workers, dispatcher, embedder }),
     );
-    return { url: listening.url, ready, close };
+    return { url: address.url, ready, close };
   } catch (cause) {
     await close();
     throw cause;

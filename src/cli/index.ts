@@ -36,10 +36,15 @@ addServerOptions(
     .description(
       "serve a project in production; no reload, a worker per core but one",
     ),
-).action(async (flags: Flags) => {
-  const { start } = await import("./commands/start.ts");
-  await start(flags);
-});
+)
+  .option(
+    "--no-http",
+    "execute runs only, and listen nowhere; other servers on the same Postgres have the API",
+  )
+  .action(async (flags: Flags) => {
+    const { start } = await import("./commands/start.ts");
+    await start(flags);
+  });
 
 addPlaceOptions(
   program

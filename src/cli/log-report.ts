@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { GraphNews } from "../config/startup.ts";
 import type { Logger } from "../lib/logger.ts";
 import { VERSION } from "../lib/package-version.ts";
+import { dataPlace } from "./data-place.ts";
 import type { Report } from "./report.ts";
 
 /** The start as lines of a JSON log. */
@@ -12,16 +13,17 @@ export class LogReport implements Report {
   constructor(config: Config, log: Logger) {
     this.#config = config;
     this.#log = log;
-    const { mode, configPath, dataDir, workers } = config;
+    const { mode, configPath, workers } = config;
     log.info(
-      { version: VERSION, mode, configPath, dataDir, workers },
+      { version: VERSION, mode, configPath, data: dataPlace(config), workers },
       "starting",
     );
   }
 
-  listening(url: string, warnings: string[]): void {
+  listening(url: string | null, warnings: string[]): void {
     for (const warning of warnings) this.#log.warn(warning);
-    this.#log.info({ url, docs: `${url}/docs` }, "listening");
+    if (url === null) this.#log.info("executing runs, without an API");
+    else this.#log.info({ url, docs: `${url}/docs` }, "listening");
   }
 
   graph(graph: GraphNews): void {

@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { GraphNews } from "../config/startup.ts";
 import { VERSION } from "../lib/package-version.ts";
 import { painter, type Paint } from "../lib/paint.ts";
+import { dataPlace } from "./data-place.ts";
 import type { Report } from "./report.ts";
 
 /** How often a load that takes long says that it still goes on. */
@@ -31,20 +32,31 @@ export class TextReport implements Report {
     );
   }
 
-  listening(url: string, warnings: string[]): void {
-    const { port, dataDir, studioUrl, mode, workers } = this.#config;
-    const taken = new URL(url).port;
-    if (port.value !== 0 && taken !== String(port.value))
-      this.#warning(`port ${port.value} is taken; using ${taken}`);
+  listening(url: string | null, warnings: string[]): void {
+    const { workers } = this.#config;
+    if (url !== null) this.#portTaken(url);
     for (const warning of warnings) this.#warning(warning);
-    this.#line(`  API     ${this.#paint.bold(url)}`);
-    this.#line(`  Docs    ${url}/docs`);
-    if (mode === "dev") this.#line(`  Studio  ${studioUrl}?baseUrl=${url}`);
-    this.#line(`  Data    ${dataDir}\n`);
+    if (url === null) this.#line("  API     none: this server executes runs");
+    else this.#addresses(url);
+    this.#line(`  Data    ${dataPlace(this.#config)}\n`);
     const graphs = counted(this.#config.graphs.length, "graph");
     this.#line(`  Loading ${graphs} in ${counted(workers, "worker")} …`);
     this.#progress = setInterval(() => this.#stillLoading(), STILL_LOADING_MS);
     this.#progress.unref();
+  }
+
+  #portTaken(url: string): void {
+    const { port } = this.#config;
+    const taken = new URL(url).port;
+    if (port.value !== 0 && taken !== String(port.value))
+      this.#warning(`port ${port.value} is taken; using ${taken}`);
+  }
+
+  #addresses(url: string): void {
+    const { mode, studioUrl } = this.#config;
+    this.#line(`  API     ${this.#paint.bold(url)}`);
+    this.#line(`  Docs    ${url}/docs`);
+    if (mode === "dev") this.#line(`  Studio  ${studioUrl}?baseUrl=${url}`);
   }
 
   graph(graph: GraphNews): void {

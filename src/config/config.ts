@@ -27,6 +27,8 @@ export interface Flags {
   durability?: string;
   /** False after `--no-reload`. */
   reload: boolean;
+  /** False after `--no-http`. */
+  http?: boolean;
 }
 
 /** What the program needs to know about the machine. */
@@ -76,6 +78,8 @@ export interface Config {
   jobsPerWorker: number;
   /** Limit of the JavaScript heap of a worker; null: Node's own. */
   workerHeapMb: number | null;
+  /** False: it executes runs that other servers have accepted, and listens nowhere. */
+  servesHttp: boolean;
   /** Replace workers when a file of the project changes. */
   reload: boolean;
   bodyLimitBytes: number;

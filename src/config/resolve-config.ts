@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { ConfigError } from "./config-error.ts";
 import type { Config, Durability, Flags, Machine, Mode } from "./config.ts";
 import type { Env } from "./env.ts";
 import type { Project } from "./langgraph-json.ts";
@@ -38,6 +39,7 @@ export function resolveConfig(input: ConfigInput): {
     dataDir: resolve(flags.dataDir ?? `${project.root}/.spool`),
     postgres: toPostgres(env, machine.env),
     durability: toDurability(flags),
+    servesHttp: flags.http ?? true,
     reload: mode === "dev" && flags.reload,
     cors: project.cors ?? toOrigins(env),
     configurableHeaders: project.configurableHeaders,
@@ -51,6 +53,10 @@ export function resolveConfig(input: ConfigInput): {
     langgraphConfig: toLangGraphConfig(env),
     studioUrl: toStudioUrl(env),
   };
+  if (!config.servesHttp && config.postgres === null)
+    throw new ConfigError(
+      "--no-http needs a Postgres that other servers accept runs in (POSTGRES_URI): nobody else has this data folder",
+    );
   return {
     config,
     warnings: safetyWarnings({ config, env, machine, project }),

@@ -8,15 +8,15 @@ export type GraphNews =
 
 /** What `startServer` tells whoever started it. */
 export interface StartupEvents {
-  /** The address is taken, `http://host:port`; what is sent there is answered as soon as the rest is loaded. */
-  onListening?: (url: string) => void;
+  /** The address is taken, `http://host:port`; what is sent there is answered as soon as the rest is loaded. Null after `--no-http`. */
+  onListening?: (url: string | null) => void;
   onGraph?: (graph: GraphNews) => void;
 }
 
 /** A server that listens. */
 export interface RunningServer {
-  /** `http://host:port`, with the port that was really taken. */
-  url: string;
+  /** `http://host:port`, with the port that was really taken; null after `--no-http`. */
+  url: string | null;
   /** Resolves when each graph has loaded or has failed to. */
   ready: Promise<void>;
   /** Stops claiming, drains to the deadline, closes. Safe to call twice. */

@@ -1,6 +1,7 @@
 import { CHANNELS } from "../storage/channels.ts";
 import {
   claimRuns,
+  handBackUnknown,
   hasReadyRun,
   listCancelled,
   type ClaimedRun,
@@ -14,6 +15,9 @@ import { Suspects } from "./suspects.ts";
 
 /** Runs claimed by one statement; more are claimed by the next. */
 const MAX_CLAIM = 64;
+
+/** So many polls come to one look for threads whose runs all wait: it reads every run that does. */
+const REPAIR_POLLS = 10;
 
 /**
  * Claims runs while there is room in the workers, executes them, and stops
@@ -31,6 +35,9 @@ export class Dispatcher implements AsyncDisposable {
   /** Runs may be waiting for room in the workers. */
   #wantsRoom = false;
   #isStopping = false;
+  #polling: Promise<void> | null = null;
+  #polls = 0;
+  #hadUnknown = false;
 
   constructor(deps: Omit<ExecutionDeps, "suspects">) {
     this.#deps = { ...deps, suspects: new Suspects() };
@@ -94,7 +101,6 @@ export class Dispatcher implements AsyncDisposable {
     await this.#drain(this.#deps.settings.shutdownGraceMs);
     this.#stopAll();
     await this.#drain(this.#deps.settings.cancelGraceMs + 1000);
-    this.#lease.stopBeating();
     if (this.#executions.size === 0) await this.#lease.end();
   }
 
@@ -131,14 +137,14 @@ export class Dispatcher implements AsyncDisposable {
   }
 
   async #claim(): Promise<void> {
-    const limit = Math.min(this.#deps.workers.room, MAX_CLAIM);
+    const { database, workers } = this.#deps;
+    const limit = Math.min(workers.room, MAX_CLAIM);
     this.#wantsRoom = limit === 0;
     if (limit === 0) return; // the pool nudges when there is
-    // The poll and many a nudge find nothing; a look costs less than a transaction.
-    if (!(await hasReadyRun(this.#deps.database))) return;
-    const claimed = await this.#deps.database.transaction((tx) =>
-      claimRuns(tx, { owner: this.#lease.id, limit }),
-    );
+    // The poll and many a nudge find nothing; on SQLite a look costs less than a transaction.
+    if (database.isExclusive && !(await hasReadyRun(database))) return;
+    const owner = this.#lease.id;
+    const claimed = await claimRuns(database, { owner, limit });
     for (const run of claimed) this.#execute(run);
     if (claimed.length === limit) this.#isNudged = true;
   }
@@ -155,15 +161,39 @@ export class Dispatcher implements AsyncDisposable {
   }
 
   async #poll(): Promise<void> {
+    this.#polling ??= this.#look().finally(() => (this.#polling = null));
+    await this.#polling;
+  }
+
+  async #look(): Promise<void> {
     const { database, log } = this.#deps;
     try {
-      if (!database.isExclusive) await reapExpired(this.#deps);
-      await this.#delays.look();
-      for (const { run_id } of await listCancelled(database, this.#lease.id))
-        this.#executions.get(run_id)?.stop("cancelled");
-      this.nudge();
+      const news = await this.#lease.readNews();
+      if (news.has_expired && !database.isExclusive)
+        await reapExpired(this.#deps);
+      if (news.has_due || this.#polls++ % REPAIR_POLLS === 0)
+        await this.#delays.look();
+      if (news.has_cancelled)
+        for (const { run_id } of await listCancelled(database, this.#lease.id))
+          this.#executions.get(run_id)?.stop("cancelled");
+      await this.#adopt(news.owned);
+      if (news.has_ready) this.nudge();
     } catch (cause) {
       log.error({ err: cause }, "the poll of the queue failed");
     }
+  }
+
+  /** Runs that are ours by a claim whose answer was lost: nobody executes them, so they go back. */
+  async #adopt(owned: number): Promise<void> {
+    const { database } = this.#deps;
+    const hasUnknown = owned > this.#executions.size;
+    // A claim may be under way; twice in a row is none.
+    if (hasUnknown && this.#hadUnknown) {
+      const known = [...this.#executions.keys()];
+      await this.#pumping;
+      await handBackUnknown(database, { owner: this.#lease.id, known });
+      this.nudge();
+    }
+    this.#hadUnknown = hasUnknown;
   }
 }

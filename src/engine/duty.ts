@@ -38,7 +38,7 @@ export interface DutyLease {
 }
 
 /** A duty costs one statement per beat, at every instance. */
-const LEASE: DutyLease = { leaseMs: 15_000, beatMs: 5000 };
+const LEASE: DutyLease = { leaseMs: 30_000, beatMs: 10_000 };
 
 /** A timer for longer fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -126,9 +126,7 @@ export class Duty implements AsyncDisposable {
     const holder = { name, owner: this.#owner, leaseMs: this.#lease.leaseMs };
     const asked = performance.now();
     try {
-      const isOurs = await this.#database.transaction((tx) =>
-        takeDuty(tx, holder),
-      );
+      const isOurs = await takeDuty(this.#database, holder);
       if (isOurs) this.#hold(asked);
       else this.#drop();
     } catch (cause) {

@@ -3,10 +3,17 @@ import { uuid7 } from "../lib/uuid.ts";
 import type { Database } from "../storage/database.ts";
 import {
   deleteInstance,
-  extendLease,
   insertInstance,
+  listInstances,
   voidLeases,
+  voidLeasesOf,
 } from "../storage/instances.ts";
+import {
+  extendLease,
+  readNews,
+  type QueueNews,
+} from "../storage/queue-news.ts";
+import { hasDied, thisProcess, type HostProcess } from "./host-process.ts";
 import type { EngineSettings } from "./settings.ts";
 
 export interface LeaseDeps {
@@ -18,12 +25,13 @@ export interface LeaseDeps {
 }
 
 /**
- * This process's claim on its runs: one row, one heartbeat for all of them.
- * User code lives in other processes, so it cannot hold the heartbeat up.
+ * This process's claim on its runs: one row, one heartbeat for all of them,
+ * which also brings the news of the queue. User code lives in other processes,
+ * so it cannot hold the heartbeat up.
  */
 export class InstanceLease {
   #id = uuid7();
-  #timer: NodeJS.Timeout | null = null;
+  #beatAt = 0;
   readonly #deps: LeaseDeps;
 
   constructor(deps: LeaseDeps) {
@@ -35,50 +43,69 @@ export class InstanceLease {
   }
 
   async start(): Promise<void> {
+    const { database } = this.#deps;
+    if (database.isExclusive)
+      await database.transaction(async (tx) => {
+        await voidLeases(tx);
+        await insertInstance(tx, this.#row());
+      });
+    else {
+      await this.#voidDeadNeighbours();
+      await this.#insert();
+    }
+  }
+
+  /** What there is to do. Extends the lease when it is time to: nobody can reap an instance that has the database to itself. */
+  async readNews(): Promise<QueueNews> {
     const { database, settings } = this.#deps;
-    await database.transaction(async (tx) => {
-      if (database.isExclusive) await voidLeases(tx);
-      await insertInstance(tx, this.#row());
-    });
-    // Nobody can reap an instance that has the database to itself.
-    if (database.isExclusive) return;
-    this.#timer = setInterval(() => void this.#beat(), settings.beatMs);
+    const isDue = performance.now() - this.#beatAt >= settings.beatMs;
+    if (database.isExclusive || !isDue) return readNews(database, this.#id);
+    const beatAt = performance.now();
+    const news = await extendLease(database, this.#row());
+    this.#beatAt = beatAt;
+    return news ?? this.#startAnew();
   }
 
   /** Ends the lease. Every run must have been finished or handed back. */
   async end(): Promise<void> {
-    this.stopBeating();
     await this.#deps.database.transaction((tx) => deleteInstance(tx, this.#id));
   }
 
-  stopBeating(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+  async #startAnew(): Promise<QueueNews> {
+    const { database, log, onLost } = this.#deps;
+    log.error(
+      { instance_id: this.#id },
+      "this instance was declared dead; its runs are dropped here",
+    );
+    onLost();
+    this.#id = uuid7(); // never the old row again: its runs belong to others now
+    await this.#insert();
+    return readNews(database, this.#id);
+  }
+
+  async #insert(): Promise<void> {
+    const beatAt = performance.now();
+    await this.#deps.database.transaction((tx) =>
+      insertInstance(tx, this.#row()),
+    );
+    this.#beatAt = beatAt;
   }
 
   #row() {
     return {
       instance_id: this.#id,
       leaseMs: this.#deps.settings.leaseMs,
-      info: { pid: process.pid },
+      info: thisProcess(),
     };
   }
 
-  async #beat(): Promise<void> {
-    const { database, log, onLost } = this.#deps;
-    try {
-      const isHeld = await database.transaction((tx) =>
-        extendLease(tx, this.#row()),
-      );
-      if (isHeld) return;
-      log.error(
-        { instance_id: this.#id },
-        "this instance was declared dead; its runs are dropped here",
-      );
-      onLost();
-      this.#id = uuid7(); // never upsert the old row: its runs belong to others now
-      await database.transaction((tx) => insertInstance(tx, this.#row()));
-    } catch (cause) {
-      log.error({ err: cause }, "the heartbeat failed");
-    }
+  /** A server that was killed and comes back finds its runs at once. */
+  async #voidDeadNeighbours(): Promise<void> {
+    const { database } = this.#deps;
+    const dead = (await listInstances(database))
+      .filter(({ info }) => hasDied(info as Partial<HostProcess> | null))
+      .map(({ instance_id }) => instance_id);
+    if (dead.length > 0)
+      await database.transaction((tx) => voidLeasesOf(tx, dead));
   }
 }

@@ -10,6 +10,8 @@ export const CHANNELS = {
   finished: "finished",
   /** A run or thread id: there may be a webhook to be called. */
   webhooks: "webhooks",
+  /** A thread id: events of it have been stored. For readers at other instances; who executes the run tells those at its own. */
+  events: "events",
   /** A thread id: it is gone. */
   deleted: "deleted",
   /** The name of a duty: whoever had it has given it up. */

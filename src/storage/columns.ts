@@ -45,6 +45,10 @@ const BOOLEAN_COLUMNS = [
   "keeps_events",
   "values_paged",
   "enabled",
+  "has_ready",
+  "has_expired",
+  "has_cancelled",
+  "has_due",
 ];
 
 /** What a column holds whatever the engine; null: text, a number or bytes. */

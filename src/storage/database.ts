@@ -17,7 +17,7 @@ export interface Queryable {
  * The one seam between us and an engine.
  *
  * `query` outside of a transaction only reads. Every write goes through
- * `transaction`, and inside one only `tx` may be used.
+ * `transaction` or `write`, and inside a transaction only `tx` may be used.
  */
 export interface Database extends Queryable, AsyncDisposable {
   /** No other process can have it open: every lease of an earlier start is void. */
@@ -35,6 +35,12 @@ export interface Database extends Queryable, AsyncDisposable {
 
   /** Makes vectors known to the engine. Rejects with what is missing and the remedy. */
   enableVectors(): Promise<void>;
+
+  /**
+   * One statement that is a transaction of its own. It may be executed twice,
+   * when the connection is lost in it: only for what that does no harm to.
+   */
+  write<Row>(statement: Sql): Promise<Row[]>;
 
   /**
    * Runs `fn`, commits, and resolves once the commit survives the death of

@@ -1,4 +1,4 @@
-import { first, type Queryable } from "./database.ts";
+import { first, type Database, type Queryable } from "./database.ts";
 import { sql } from "./sql.ts";
 
 /*
@@ -13,21 +13,18 @@ export interface DutyHolder {
 
 /** Takes the duty when nobody has it, and renews it for who has. False: another has it. */
 export async function takeDuty(
-  tx: Queryable,
+  database: Database,
   { name, owner, leaseMs }: DutyHolder & { leaseMs: number },
 ): Promise<boolean> {
-  const { now, nowPlus } = tx.dialect;
-  const row = await first(
-    tx,
-    sql`
-      insert into duties (name, owner, lease_until)
-      values (${name}, ${owner}, ${nowPlus(leaseMs)})
-      on conflict (name) do update
-      set owner = excluded.owner, lease_until = excluded.lease_until
-      where duties.owner = excluded.owner or duties.lease_until < ${now}
-      returning owner`,
-  );
-  return row !== null;
+  const { now, nowPlus } = database.dialect;
+  const rows = await database.write(sql`
+    insert into duties (name, owner, lease_until)
+    values (${name}, ${owner}, ${nowPlus(leaseMs)})
+    on conflict (name) do update
+    set owner = excluded.owner, lease_until = excluded.lease_until
+    where duties.owner = excluded.owner or duties.lease_until < ${now}
+    returning owner`);
+  return rows.length > 0;
 }
 
 /** Gives the duty up. False: it is not the owner's any more. */

@@ -1,4 +1,4 @@
-import { first, type Queryable } from "./database.ts";
+import type { Queryable } from "./database.ts";
 import { json, sql } from "./sql.ts";
 
 /*
@@ -15,25 +15,25 @@ export async function insertInstance(
     values (${params.instance_id}, ${tx.dialect.nowPlus(params.leaseMs)}, ${json(params.info)})`);
 }
 
-/** False when the row is gone: this instance was declared dead and owns nothing any more. */
-export async function extendLease(
-  tx: Queryable,
-  params: { instance_id: string; leaseMs: number },
-): Promise<boolean> {
-  const row = await first(
-    tx,
-    sql`
-      update instances
-      set beat = beat + 1, lease_until = ${tx.dialect.nowPlus(params.leaseMs)}
-      where instance_id = ${params.instance_id}
-      returning beat`,
-  );
-  return row !== null;
-}
-
 /** Only for a database that one process owns: whoever held a lease before is dead. */
 export async function voidLeases(tx: Queryable): Promise<void> {
   await tx.query(sql`update instances set lease_until = ${new Date(0)}`);
+}
+
+export async function listInstances(
+  db: Queryable,
+): Promise<{ instance_id: string; info: unknown }[]> {
+  return db.query(sql`select instance_id, info from instances`);
+}
+
+/** For instances of which somebody knows that they have died. */
+export async function voidLeasesOf(
+  tx: Queryable,
+  instanceIds: readonly string[],
+): Promise<void> {
+  await tx.query(sql`
+    update instances set lease_until = ${new Date(0)}
+    where ${tx.dialect.isMember(sql`instance_id`, instanceIds)}`);
 }
 
 /** Skips what another instance is reaping. */

@@ -101,6 +101,10 @@ export class PostgresDatabase implements Database {
     });
   }
 
+  write<Row>(statement: Sql): Promise<Row[]> {
+    return this.query(statement);
+  }
+
   /** Statements do not hold up the event loop here. */
   queryAside<Row>(statement: Sql): Promise<Row[]> {
     return this.query(statement);

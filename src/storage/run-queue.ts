@@ -6,7 +6,7 @@ import type {
   RunKwargs,
   RunStatus,
 } from "../model/run.ts";
-import { first, type Queryable } from "./database.ts";
+import { first, type Database, type Queryable } from "./database.ts";
 import { lastEventSeqOf } from "./event-segments.ts";
 import { json, raw, sql, type Sql } from "./sql.ts";
 
@@ -56,12 +56,12 @@ const CLAIMED = raw(
 
 /** The runs that have a turn and whose time has come, oldest first; a range scan of `runs_claim`. */
 export async function claimRuns(
-  tx: Queryable,
+  database: Database,
   params: { owner: string; limit: number },
 ): Promise<ClaimedRun[]> {
-  const { now, skipLocked } = tx.dialect;
+  const { now, skipLocked } = database.dialect;
   // A list of its own: as part of the update, Postgres might make it more than once, and lock more each time.
-  return tx.query<ClaimedRun>(sql`
+  return database.write<ClaimedRun>(sql`
     with next as materialized (
       select run_id from runs
       where q = 'ready' and run_at <= ${now}
@@ -75,6 +75,18 @@ export async function claimRuns(
       -- A zombie that was reaped has no row any more, and must not own a run.
       and exists (select 1 from instances where instance_id = ${params.owner})
     returning ${CLAIMED}, ${lastEventSeqOf(raw("runs.thread_id"))} as last_event_seq`);
+}
+
+/** Runs that the owner has and does not know of, for what the answer to a claim was lost: back to the queue. */
+export async function handBackUnknown(
+  database: Database,
+  { owner, known }: { owner: string; known: readonly string[] },
+): Promise<void> {
+  const { now, isMember } = database.dialect;
+  await database.write(sql`
+    update runs
+    set q = 'ready', status = 'pending', owner = null, updated_at = ${now}
+    where owner = ${owner} and q = 'running' and not (${isMember(raw("run_id"), known)})`);
 }
 
 /** Whether there is anything to claim now. */

@@ -87,6 +87,10 @@ export class SqliteDatabase implements Database {
     return this.#aside.enableVectors();
   }
 
+  write<Row>(statement: Sql): Promise<Row[]> {
+    return this.transaction((tx) => tx.query<Row>(statement));
+  }
+
   transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T> {
     if (this.#isClosed)
       return Promise.reject(unavailable("the database is closed"));

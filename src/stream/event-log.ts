@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../lib/backoff.ts";
 import { AppError } from "../model/errors.ts";
+import { CHANNELS } from "../storage/channels.ts";
 import type { Database, Queryable } from "../storage/database.ts";
 import {
   deleteSegmentsOf,
@@ -186,6 +187,7 @@ export class EventLog {
     for (const produced of closing) this.#publish(run, produced);
     this.#drop(run);
     this.#runs.delete(fence.run_id);
+    this.#tell(run);
   }
 
   /** Resolves when everything appended so far is in the table, or could not be written there. */
@@ -216,6 +218,12 @@ export class EventLog {
       if (listeners.size === 0 && this.#listeners.get(threadId) === listeners)
         this.#listeners.delete(threadId);
     };
+  }
+
+  /** Whether the run, or any run of the thread, is executed here: whoever subscribes hears all of it. */
+  isOpen(threadId: string, runId: string | null): boolean {
+    if (runId !== null) return this.#runs.has(runId);
+    return this.lastSeq(threadId) >= 0;
   }
 
   /** The last number that the thread's events have got from a run that is open; -1 when none is. */
@@ -300,12 +308,19 @@ export class EventLog {
         this.#storeWithin(tx, run, segment),
       );
       run.sent = [];
+      this.#tell(run);
       return true;
     } catch (cause) {
       this.#log.error({ err: cause }, "events could not be stored");
       this.#takeBack(run, isPassing(cause));
       return !isPassing(cause);
     }
+  }
+
+  /** Readers at other instances look at the table. */
+  #tell({ key }: OpenRun): void {
+    if (!this.#database.isExclusive)
+      this.#database.notify(CHANNELS.events, key.thread_id);
   }
 
   /** A try that fails is counted all the same: the cap then comes a little sooner. */

@@ -9,7 +9,8 @@ import type { EventLog } from "./event-log.ts";
  *   1. history    what the table holds after the cursor
  *   2. subscribe  events that are not in the table yet, and new ones, go into a queue
  *   3. re-read    what reached the table between 1 and 2
- *   4. live       the queue, without what 3 has given already
+ *   4. live       the queue, without what 3 has given already; of a run that
+ *                 another instance executes, what the table has got meanwhile
  *
  * A reader that falls too far behind loses its queue and starts again at 1
  * from its cursor: memory is bounded, and it still sees everything.
@@ -40,26 +41,34 @@ export async function* follow(
   const { thread_id, run_id, signal } = params;
   let cursor = params.after;
   let readAgainAt = -1;
-  const past = () => history(deps.events, { thread_id, run_id, after: cursor });
   const isLast = ({ event }: RunEvent) => event === "end" && run_id !== null;
+  /** What is stored after the cursor. Returns true when that is all there will be. */
+  async function* past(): AsyncGenerator<RunEvent, boolean> {
+    const stored = history(deps.events, { thread_id, run_id, after: cursor });
+    for await (const event of stored) {
+      cursor = event.seq;
+      yield event;
+      if (isLast(event) || signal.aborted) return true;
+    }
+    return false;
+  }
+  /** The end may be written between the last read and the question. */
+  async function* pastToEnd(): AsyncGenerator<RunEvent, boolean> {
+    if (!(await params.hasEnded())) return false;
+    yield* past();
+    return true;
+  }
   while (!signal.aborted) {
-    for await (const event of past()) {
-      cursor = event.seq;
-      yield event;
-      if (isLast(event) || signal.aborted) return;
-    }
+    if (yield* past()) return;
     using live = new LiveQueue(deps, params);
-    for await (const event of past()) {
-      cursor = event.seq;
-      yield event;
-      if (isLast(event) || signal.aborted) return;
-    }
-    if (await params.hasEnded()) {
-      // The end may have been written between the re-read and the question.
-      for await (const event of past()) yield event;
-      return;
-    }
+    if (yield* past()) return;
+    if (yield* pastToEnd()) return;
     for await (const event of live) {
+      if (event === LOOK) {
+        if (yield* past()) return;
+        if (yield* pastToEnd()) return;
+        continue;
+      }
       if (event.seq <= cursor) continue;
       // A run may begin before the end of the one before it, which is stored, was told.
       if (run_id === null && event.seq > cursor + 1 && readAgainAt !== cursor) {
@@ -113,11 +122,15 @@ async function* history(
   }
 }
 
+/** Among live events: another instance may have stored some. */
+const LOOK = Symbol("look");
+
 /** Live events, kept until the reader comes for them. Ends at overflow, when no more can come, or by the signal. */
-class LiveQueue implements Disposable, AsyncIterable<RunEvent> {
+class LiveQueue implements Disposable, AsyncIterable<RunEvent | typeof LOOK> {
   hasOverflowed = false;
   #queue: RunEvent[] = [];
   #bytes = 0;
+  #mustLook = false;
   #isOver = false;
   #wake: () => void = () => {};
   readonly #endings: (() => void)[];
@@ -142,15 +155,20 @@ class LiveQueue implements Disposable, AsyncIterable<RunEvent> {
       ),
       () => signal.removeEventListener("abort", over),
     ];
+    if (!deps.database.isExclusive) this.#watchOthers(deps, params);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent | typeof LOOK> {
     for (;;) {
+      if (this.#mustLook) {
+        this.#mustLook = false;
+        yield LOOK;
+      }
       const events = this.#queue;
       this.#queue = [];
       this.#bytes = 0;
       yield* events;
-      if (this.#queue.length > 0) continue;
+      if (this.#queue.length > 0 || this.#mustLook) continue;
       if (this.#isOver) return;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -160,6 +178,36 @@ class LiveQueue implements Disposable, AsyncIterable<RunEvent> {
 
   [Symbol.dispose](): void {
     for (const end of this.#endings) end();
+  }
+
+  /** A run that is executed elsewhere is read from the table: when somebody says so, and now and then. */
+  #watchOthers(
+    { database, events }: { database: Database; events: EventLog },
+    { thread_id, run_id }: FollowParams,
+  ): void {
+    const look = () => {
+      if (events.isOpen(thread_id, run_id)) return;
+      this.#mustLook = true;
+      this.#wake();
+    };
+    let timer: NodeJS.Timeout;
+    const later = () => {
+      timer = setTimeout(() => {
+        look();
+        later();
+      }, database.pollMs);
+    };
+    later();
+    this.#endings.push(
+      () => clearTimeout(timer),
+      database.listen(
+        CHANNELS.events,
+        (id) => {
+          if (id === thread_id) look();
+        },
+        look,
+      ),
+    );
   }
 
   #push(event: RunEvent): void {

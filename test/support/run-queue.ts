@@ -67,7 +67,7 @@ export async function openRunQueue(database: Database) {
         request: threadRunCreate.parse({ assistant_id: "agent", ...request }),
       }),
     claim: (owner: string, limit = 10): Promise<ClaimedRun[]> =>
-      database.transaction((tx) => claimRuns(tx, { owner, limit })),
+      claimRuns(database, { owner, limit }),
     async finish(run: ClaimedRun, end: Partial<RunEnd> = {}) {
       const recorded = await database.transaction((tx) =>
         recordEnd(tx, {

@@ -46,6 +46,8 @@ export interface ServerOptions {
   /** Further flags of the command. */
   flags?: string[];
   env?: Record<string, string>;
+  /** False with `--no-http`: it is ready when it says so. */
+  listens?: boolean;
   /** A data folder to begin with, which is copied. */
   dataFrom?: string;
 }
@@ -99,7 +101,8 @@ export class TestServer {
 
   /** For commands before the first start: it has a database then, where one has to be made. */
   async prepare(): Promise<void> {
-    if (isOnPostgres()) this.#postgres ??= await createDatabase();
+    if (isOnPostgres() && this.#options.env?.["POSTGRES_URI"] === undefined)
+      this.#postgres ??= await createDatabase();
   }
 
   /** Does not repeat failed requests, so that no failure is hidden from a test. */
@@ -204,6 +207,7 @@ export class TestServer {
   }
 
   async #isReady(): Promise<boolean> {
+    if (this.#options.listens === false) return /ready/i.test(this.output());
     if (!(await this.fetch("/ok")).ok) return false;
     // Only a worker that has loaded the project can draw a graph.
     return (await this.fetch(`/assistants/${this.#graph}/graph`)).ok;

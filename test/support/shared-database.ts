@@ -8,6 +8,7 @@ export const shared = (database: Database): Database => ({
   query: (statement) => database.query(statement),
   queryAside: (statement) => database.queryAside(statement),
   enableVectors: () => database.enableVectors(),
+  write: (statement) => database.write(statement),
   transaction: (fn) => database.transaction(fn),
   durable: () => database.durable(),
   listen: (channel, fn, onGap) => database.listen(channel, fn, onGap),
