@@ -13,6 +13,7 @@ import { treeUsage, usageOf } from "./process-usage.ts";
 import { profileOf, type Profile } from "./profile.ts";
 import { writeReport } from "./report.ts";
 import type { Measured, Results } from "./results.ts";
+import { searchProfileOf } from "./search.ts";
 import { streamProfileOf, type StreamProfile } from "./streams.ts";
 
 const { values: flags } = parseArgs({
@@ -25,6 +26,8 @@ const { values: flags } = parseArgs({
     "no-peer": { type: "boolean", default: false },
     "no-profile": { type: "boolean", default: false },
     "no-streams": { type: "boolean", default: false },
+    "no-search": { type: "boolean", default: false },
+    items: { type: "string", default: "100000" },
   },
 });
 
@@ -146,10 +149,17 @@ if (!flags["no-streams"])
       { seconds: SECONDS, warmUp: WARM_UP },
       say,
     );
+const search = flags["no-search"]
+  ? null
+  : await searchProfileOf(
+      { items: Number(flags.items), seconds: SECONDS },
+      say,
+    );
 const files = writeReport({
   results,
   profiles,
   streams,
+  search,
   contenders,
   cases: chosen,
   settings: { seconds: SECONDS, warmUp: WARM_UP, crowd: CROWD },

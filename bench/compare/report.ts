@@ -5,6 +5,7 @@ import type { Case } from "./cases.ts";
 import type { Contender } from "./contender.ts";
 import type { Profile } from "./profile.ts";
 import type { Results } from "./results.ts";
+import type { SearchProfile } from "./search.ts";
 import {
   IDLE_STREAMS,
   QUEUED_RUNS,
@@ -16,6 +17,8 @@ interface Report {
   results: Results;
   profiles: Record<string, Profile>;
   streams: Record<string, StreamProfile>;
+  /** Null: not measured. */
+  search: SearchProfile | null;
   contenders: readonly Contender[];
   cases: readonly Case[];
   settings: { seconds: number; warmUp: number; crowd: number };
@@ -43,10 +46,10 @@ export function writeReport(report: Report): string[] {
   };
   const name = `${DIRECTORY}/${date}-${commit}`;
   mkdirSync(DIRECTORY, { recursive: true });
-  const { results, profiles, streams, contenders } = report;
+  const { results, profiles, streams, search, contenders } = report;
   writeFileSync(
     `${name}.json`,
-    `${JSON.stringify({ ...head, contenders: contenders.map(({ name: of, version, command }) => ({ name: of, version, command })), results, profiles, streams }, null, 2)}\n`,
+    `${JSON.stringify({ ...head, contenders: contenders.map(({ name: of, version, command }) => ({ name: of, version, command })), results, profiles, streams, search }, null, 2)}\n`,
   );
   writeFileSync(
     `${name}.md`,
@@ -66,6 +69,8 @@ export function writeReport(report: Report): string[] {
       ...profileTable(report),
       "",
       ...streamTable(report),
+      "",
+      ...searchTable(report),
       "",
     ].join("\n"),
   );
@@ -187,6 +192,27 @@ function streamTable({ streams, contenders }: Report): string[] {
     ],
   ];
   return table(["", ...names], rows);
+}
+
+function searchTable({ search }: Report): string[] {
+  if (search === null) return [];
+  const { items, putsPerSecond } = search;
+  const rows = [
+    [`top 10 of ${items} items of 384 dimensions`, search.top10],
+    ["top 10 of a hundredth of them, in a namespace", search.inNamespace],
+    ["store get beside searches of all of them", search.getBeside],
+  ] as const;
+  return [
+    `Semantic search, of items that were put at ${putsPerSecond.toFixed(0)} per second, 32 at once:`,
+    "",
+    ...table(
+      ["", "per second", "p50 ms", "p95 ms", "p99 ms"],
+      rows.map(([name, { perSecond, p50, p95, p99 }]) => [
+        name,
+        ...[perSecond, p50, p95, p99].map((figure) => figure.toFixed(1)),
+      ]),
+    ),
+  ];
 }
 
 const table = (head: string[], rows: string[][]): string[] => [

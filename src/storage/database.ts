@@ -29,7 +29,7 @@ export interface Database extends Queryable, AsyncDisposable {
   /**
    * As `query`, for what may take tens of milliseconds: SQLite runs it in a
    * thread of its own, so that the event loop goes on meanwhile. It sees what
-   * was committed before, and is the only place for `Dialect.likeness`.
+   * was committed before, and is the only place for `Dialect.nearestVectors`.
    */
   queryAside<Row>(statement: Sql): Promise<Row[]>;
 

@@ -46,8 +46,18 @@ export interface Dialect {
   /** A vector as a parameter; its bytes are 32-bit floats, the lowest byte first. */
   vector(bytes: Uint8Array): Sql;
 
-  /** How alike the vector in `column` and another are: the cosine of the angle between them. */
-  likeness(column: Sql, bytes: Uint8Array): Sql;
+  /**
+   * The rows of `store_vectors` that are nearest to a vector, as the source of
+   * a select: `near_namespace`, `near_key` and `likeness`, the cosine of the
+   * angle between them. Only for `Database.queryAside`.
+   */
+  nearestVectors(wanted: {
+    index_name: string;
+    vector: Uint8Array;
+    limit: number;
+    /** Conditions on `namespace`. */
+    within: readonly Sql[];
+  }): Sql;
 
   /** Whether text `column` has `text` in it, whatever the case; no character of it is a pattern. */
   containsText(column: Sql, text: string): Sql;

@@ -44,8 +44,13 @@ export const POSTGRES: Dialect = {
     sql`strpos(lower(${column} collate "und-x-icu"), ${text.toLowerCase()}) > 0`,
   vector: (bytes) => sql`cast(${floatsOf(bytes)} as real[])`,
   // Without a direction it is not a number.
-  likeness: (column, bytes) => sql`coalesce(nullif(1 - (
-    cast(${column} as vector) <=> cast(cast(${floatsOf(bytes)} as real[]) as vector)), 'NaN'), 0)`,
+  nearestVectors: ({ index_name, vector, limit, within }) => sql`(
+    select namespace as near_namespace, key as near_key, coalesce(nullif(1 - (
+      cast(vector as vector) <=> cast(cast(${floatsOf(vector)} as real[]) as vector)), 'NaN'), 0) as likeness
+    from store_vectors
+    where ${and([sql`index_name = ${index_name}`, ...within])}
+    order by likeness desc
+    limit ${limit}) as nearest`,
   hasEntry,
   threadsWithEntries: (entries) =>
     sql`threads where ${and([raw("not temporary"), ...entries.map(hasEntry)])}`,

@@ -9,6 +9,7 @@ import {
   loadSqliteDriver,
   type SqliteDriver,
 } from "./sqlite-driver.ts";
+import { NearestFinder, type NearestVectors } from "./sqlite-nearest.ts";
 import { loadVectorExtension } from "./sqlite-vectors.ts";
 
 export interface AsideQuestion {
@@ -29,6 +30,10 @@ const opened = driver.open(path, { readOnly: true, allowExtension: true });
 const connection = new Connection(opened);
 // Vectors are read by the hundred megabytes, which are in the kernel's cache already.
 connection.exec("pragma mmap_size = 8589934592");
+const nearest = new NearestFinder(connection, {
+  driver,
+  path: `${path}-nearest`,
+});
 
 parentPort?.on("message", ({ id, question }: AsideQuestion) => {
   try {
@@ -43,7 +48,19 @@ function answer(
   question: AsideQuestion["question"],
 ): Record<string, unknown>[] {
   if (question === "vectors") loadVectorExtension(opened);
-  else if (question === "close") connection.close();
-  else return connection.run(question.text, question.values);
+  else if (question === "close") close();
+  else return connection.run(question.text, question.values.map(filledIn));
   return [];
+}
+
+function close(): void {
+  nearest[Symbol.dispose]();
+  connection.close();
+}
+
+/** A number, a text, bytes or null; or what is to be found first. */
+function filledIn(value: unknown): unknown {
+  return typeof value === "object" && value !== null && "scan" in value
+    ? JSON.stringify(nearest.find(value as NearestVectors))
+    : value;
 }

@@ -11,8 +11,8 @@ const THREAD = new URL(
 
 /** From the sources, as in tests, the thread compiles for itself. */
 const LOADER = THREAD.pathname.endsWith(".ts")
-  ? ["--import", "@oxc-node/core/register"]
-  : [];
+  ? { execArgv: ["--import", "@oxc-node/core/register"] }
+  : {};
 
 /** A thread that reads, for statements that would keep the event loop. It starts with the first. */
 export class SqliteAside {
@@ -55,7 +55,7 @@ export class SqliteAside {
     if (this.#thread !== null) return this.#thread;
     const thread = new Worker(THREAD, {
       workerData: this.#file,
-      execArgv: LOADER,
+      ...LOADER,
     });
     thread.on("message", (answer: AsideAnswer) => this.#hear(answer));
     thread.on("error", (cause) => this.#lose(thread, cause));

@@ -1,5 +1,6 @@
 import type { Dialect } from "./dialect.ts";
 import { leastLength, LONG_NEEDLE } from "./json-needle.ts";
+import { MANY, NearestParameter } from "./sqlite-nearest.ts";
 import { and, EMPTY, json, raw, sql, type Sql } from "./sql.ts";
 
 /** The functions that these call are registered in sqlite.ts. */
@@ -30,9 +31,7 @@ export const SQLITE: Dialect = {
   containsText: (column, text) =>
     sql`contains_text(${column}, ${text.toLowerCase()})`,
   vector: (bytes) => sql`${bytes}`,
-  // Null when one of them has no direction.
-  likeness: (column, bytes) =>
-    sql`coalesce(1 - vec_distance_cosine(${column}, ${bytes}), 0)`,
+  nearestVectors,
   hasEntry: (entry, { leads }) => (leads ? isAmong(entry) : isOf(entry)),
   threadsWithEntries: ([rarest = "", ...others]) =>
     sql`thread_metadata as threads where ${and([
@@ -53,3 +52,31 @@ const isOf = (entry: string): Sql =>
   sql`(
     select true from thread_metadata
     where entry_id = ${idOf(entry)} and thread_metadata.thread_id = threads.thread_id)`;
+
+/** The likeness is null when one of them has no direction. */
+function nearestVectors({
+  within,
+  ...wanted
+}: Parameters<Dialect["nearestVectors"]>[0]): Sql {
+  const { index_name, vector, limit } = wanted;
+  const scan = sql`
+    select id, coalesce(1 - vec_distance_cosine(vector, ${vector}), 0) as likeness
+    from store_vectors
+    where ${and([sql`index_name = ${index_name}`, ...within])}
+    order by likeness desc
+    limit ${limit}`;
+  const count = sql`
+    select count(*) as count from (
+      select 1 from store_vectors where ${and(within)} limit ${MANY})`;
+  const found = new NearestParameter({
+    ...wanted,
+    scan: { text: scan.text(() => "?"), values: scan.values },
+    count: { text: count.text(() => "?"), values: count.values },
+  });
+  return sql`(
+    select store_vectors.namespace as near_namespace, store_vectors.key as near_key,
+      found.value ->> 1 as likeness
+    from json_each(${found}) as found
+      join store_vectors on store_vectors.id = found.value ->> 0
+    where ${and(within)}) as nearest`;
+}

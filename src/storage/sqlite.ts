@@ -6,6 +6,7 @@ import type { Database, Queryable } from "./database.ts";
 import { needleReader } from "./json-needle.ts";
 import { entriesReader } from "./metadata-entries.ts";
 import { SqliteAside } from "./sqlite-aside.ts";
+import { NearestParameter } from "./sqlite-nearest.ts";
 import { LogSync } from "./sqlite-sync.ts";
 import { SQLITE } from "./sqlite-dialect.ts";
 import { JsonParameter, type Sql } from "./sql.ts";
@@ -344,6 +345,7 @@ const textOf = (statement: Sql): string => statement.text(() => "?");
 function encoded(value: unknown): unknown {
   if (value instanceof JsonParameter) return value.toText();
   if (value instanceof Date) return value.getTime();
+  if (value instanceof NearestParameter) return value.nearest;
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value === undefined) throw new TypeError("undefined is no SQL parameter");
   return value;

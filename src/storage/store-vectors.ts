@@ -1,7 +1,7 @@
 import type { AccessFilter } from "../model/access.ts";
 import type { StoreAddress } from "../model/store-item.ts";
 import type { Database, Queryable } from "./database.ts";
-import { and, raw, sql } from "./sql.ts";
+import { and, sql } from "./sql.ts";
 import { visibleItem } from "./store-access.ts";
 import {
   addressed,
@@ -76,16 +76,12 @@ export async function nearestStoreItems(
   { nearest, access }: { nearest: number; access: AccessFilter },
 ): Promise<ScoredRow[]> {
   const { dialect } = db;
+  const within = under(namespace_prefix);
+  const wanted = { index_name, vector, limit: nearest, within };
+  const source = dialect.nearestVectors(wanted);
   const rows = await db.queryAside<RawStoreRow & { score: number }>(sql`
-    with nearest as (
-      select namespace as near_namespace, key as near_key,
-        ${dialect.likeness(raw("vector"), vector)} as likeness
-      from store_vectors
-      where ${and([sql`index_name = ${index_name}`, ...under(namespace_prefix)])}
-      order by likeness desc
-      limit ${nearest})
     select ${STORE_COLUMNS}, max(likeness) as score
-    from nearest join store_items on namespace = near_namespace and key = near_key
+    from ${source} join store_items on namespace = near_namespace and key = near_key
     where indexed_as = ${index_name} and ${alive(db)} and ${visibleItem(dialect, access)}
     group by namespace, key
     order by score desc, namespace, key`);

@@ -64,7 +64,7 @@ export class TestServer {
   /** Holds the data directory and the log; gone after a test that passed. */
   readonly directory: string;
   readonly dataDir: string;
-  readonly #options: ServerOptions;
+  #options: ServerOptions;
   readonly #graph: string;
   #port = 0;
   #process: ChildProcess | null = null;
@@ -161,9 +161,10 @@ export class TestServer {
     await this.#end("SIGTERM");
   }
 
-  /** On the same data, at the same address. */
-  async restart(): Promise<void> {
+  /** On the same data, at the same address; with another langgraph.json, when one is given. */
+  async restart({ config }: { config?: string } = {}): Promise<void> {
     if (this.#process) await this.stop();
+    if (config !== undefined) this.#options = { ...this.#options, config };
     await this.start();
   }
 
