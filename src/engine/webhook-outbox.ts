@@ -6,8 +6,7 @@ import type { Database } from "../storage/database.ts";
 import {
   claimDeliveries,
   deleteExpiredDeliveries,
-  listDueDeliveries,
-  nextDeliveryAt,
+  listWaitingHosts,
   releaseAllDeliveries,
   releaseDelivery,
   setDelivered,
@@ -34,9 +33,6 @@ const CLAIM_MS = 60_000;
 
 const RETRY = { firstMs: 1000, maxMs: 3_600_000 };
 
-/** Looked through for some whose host has room. */
-const LOOKED_AT = 200;
-
 /** What a lost notification delays a webhook by, at most. */
 const POLL_MS = 30_000;
 
@@ -45,6 +41,9 @@ const MIN_WAIT_MS = 100;
 
 /** After a look that failed. */
 const FAILED_MS = 5000;
+
+/** Between two looks while receivers have more to get than they have places: 8 places and 20 ms are 400 a second for each. */
+const PACE_MS = 20;
 
 const SWEEP_MS = 600_000;
 const SWEPT_AT_ONCE = 200;
@@ -67,6 +66,9 @@ export class WebhookOutbox implements AsyncDisposable {
   #timer: NodeJS.Timeout | null = null;
   #looking: Promise<void> | null = null;
   #isNudged = false;
+  #pace: NodeJS.Timeout | null = null;
+  /** At the last look there were deliveries without a place, perhaps. */
+  #isBacklogged = false;
   #isStopping = false;
 
   constructor(deps: OutboxDeps) {
@@ -99,7 +101,7 @@ export class WebhookOutbox implements AsyncDisposable {
     this.#isStopping = true;
     for (const end of this.#endings) end();
     await this.#looking;
-    this.#clearTimer();
+    this.#clearTimers();
     const timer = setTimeout(() => this.#closing.abort(), CLOSE_MS);
     await Promise.all(this.#sending);
     clearTimeout(timer);
@@ -123,28 +125,47 @@ export class WebhookOutbox implements AsyncDisposable {
     }
   }
 
-  /** Nothing is left to look at when no host with room has anything that is due. */
   async #claim(): Promise<void> {
     const { database } = this.#deps;
-    if (this.#slots.isFull) return; // the next end of an attempt nudges
-    const exceptHosts = this.#slots.fullHosts();
-    const due = await listDueDeliveries(database, {
-      exceptHosts,
-      limit: LOOKED_AT,
+    const waiting = (await listWaitingHosts(database)).map((row) => ({
+      host: row.host,
+      dueAt: Date.parse(row.next_attempt_at),
+    }));
+    const open = waiting.filter(({ host }) => this.#slots.room(host) > 0);
+    this.#isBacklogged = open.length < waiting.length;
+    open.sort((a, b) => a.dueAt - b.dueAt);
+    const now = Date.now();
+    const due = open.filter(({ dueAt }) => dueAt <= now);
+    const claimed = await this.#claimFor(due);
+    if (claimed === 0)
+      return this.#wakeIn(
+        Math.min(
+          Math.max((open[0]?.dueAt ?? Infinity) - now, MIN_WAIT_MS),
+          POLL_MS,
+        ),
+      );
+    this.#isNudged = true; // for when the others are due
+  }
+
+  /** Returns how many are being sent now. */
+  async #claimFor(due: readonly { host: string }[]): Promise<number> {
+    if (due.length === 0) return 0;
+    const { database } = this.#deps;
+    const claimed = await database.transaction(async (tx) => {
+      const all: ClaimedDelivery[] = [];
+      const { left } = this.#slots;
+      for (const { host } of due) {
+        const limit = Math.min(this.#slots.room(host), left - all.length);
+        if (limit <= 0) continue;
+        const claim = { host, limit, owner: this.#owner, claimMs: CLAIM_MS };
+        all.push(...(await claimDeliveries(tx, claim)));
+      }
+      return all;
     });
-    if (due.length === 0) {
-      const next = await nextDeliveryAt(database, exceptHosts);
-      const ms = next === null ? POLL_MS : next.getTime() - Date.now();
-      return this.#wakeIn(Math.min(Math.max(ms, MIN_WAIT_MS), POLL_MS));
-    }
-    const ids = this.#slots.choose(due).map(({ delivery_id }) => delivery_id);
-    const claimed = await database.transaction((tx) =>
-      claimDeliveries(tx, { ids, owner: this.#owner, claimMs: CLAIM_MS }),
-    );
     // The end of the run leaves the process with this.
     await database.durable();
     for (const delivery of claimed) this.#send(delivery);
-    this.#isNudged = true;
+    return claimed.length;
   }
 
   #send(delivery: ClaimedDelivery): void {
@@ -152,9 +173,19 @@ export class WebhookOutbox implements AsyncDisposable {
     const sending = this.#attempt(delivery).finally(() => {
       this.#slots.free(delivery.host);
       this.#sending.delete(sending);
-      if (!this.#isStopping) this.nudge();
+      this.#goOn();
     });
     this.#sending.add(sending);
+  }
+
+  /** A place is free. While somebody waits for one, places are given out a few at a time: a look may pass over many who wait. */
+  #goOn(): void {
+    if (this.#isStopping) return;
+    if (!this.#isBacklogged) return this.nudge();
+    this.#pace ??= setTimeout(() => {
+      this.#pace = null;
+      this.nudge();
+    }, PACE_MS);
   }
 
   /** Never rejects: what cannot be recorded is sent again when its claim is over. */
@@ -195,11 +226,12 @@ export class WebhookOutbox implements AsyncDisposable {
   }
 
   #report(
-    { delivery_id, run_id, url, attempts }: ClaimedDelivery,
+    { delivery_id, run_id, host, attempts }: ClaimedDelivery,
     facts: { status: string | null; retryInMs: number | null; error: string },
   ): void {
     const { log } = this.#deps;
-    const fields = { delivery_id, run_id, url, attempts, error: facts.error };
+    // Not the URL: there may be a secret in it.
+    const fields = { delivery_id, run_id, host, attempts, error: facts.error };
     if (facts.status === "dead")
       log.warn(fields, "a webhook was given up; it can be replayed");
     else
@@ -210,13 +242,14 @@ export class WebhookOutbox implements AsyncDisposable {
   }
 
   #wakeIn(milliseconds: number): void {
-    this.#clearTimer();
+    if (this.#timer !== null) clearTimeout(this.#timer);
     if (!this.#isStopping)
       this.#timer = setTimeout(() => this.nudge(), milliseconds);
   }
 
-  #clearTimer(): void {
+  #clearTimers(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#pace !== null) clearTimeout(this.#pace);
   }
 
   async #sweep(): Promise<void> {

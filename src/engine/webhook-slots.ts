@@ -14,26 +14,16 @@ export class HostSlots {
   readonly #failing = new Set<string>();
   #all = 0;
 
-  get isFull(): boolean {
-    return this.#all >= MAX_ALL;
+  /** How many more may be sent now, to whomever. */
+  get left(): number {
+    return MAX_ALL - this.#all;
   }
 
-  /** Hosts that have no place left. */
-  fullHosts(): string[] {
-    return [...this.#taken.keys()].filter((host) => this.#room(host) <= 0);
-  }
-
-  /** Those, in their order, for which there is a place. Takes none. */
-  choose<Due extends { host: string }>(due: readonly Due[]): Due[] {
-    const left = new Map<string, number>();
-    let all = MAX_ALL - this.#all;
-    return due.filter(({ host }) => {
-      const room = left.get(host) ?? this.#room(host);
-      if (room <= 0 || all <= 0) return false;
-      left.set(host, room - 1);
-      all -= 1;
-      return true;
-    });
+  /** How many of them to the host. */
+  room(host: string): number {
+    const places = this.#failing.has(host) ? 1 : MAX_PER_HOST;
+    const left = places - (this.#taken.get(host) ?? 0);
+    return Math.max(0, Math.min(left, this.left));
   }
 
   take(host: string): void {
@@ -55,10 +45,5 @@ export class HostSlots {
       if (this.#failing.size === MAX_REMEMBERED) this.#failing.clear();
       this.#failing.add(host);
     }
-  }
-
-  #room(host: string): number {
-    const places = this.#failing.has(host) ? 1 : MAX_PER_HOST;
-    return places - (this.#taken.get(host) ?? 0);
   }
 }

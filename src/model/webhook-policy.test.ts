@@ -38,7 +38,9 @@ describe("unless it is said otherwise", () => {
     ["http://", "must be a URL"],
     ["//example.com/hook", "must be a URL"],
     ["/\\example.com/hook", "must be a URL"],
-    ["/\t/example.com/hook", "must be a URL"],
+    ["/\t/example.com/hook", "control characters"],
+    ["https://example.com/\0", "control characters"],
+    ["https://example.com/\ud800", "half surrogate"],
     [`/${"x".repeat(65_536)}`, "at most 65536 characters"],
   ])("%s is refused", (target, reason) => {
     expect(problem(target)).toContain(reason);

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { isPublicAddress, Networks } from "../lib/networks.ts";
+import { isStorable } from "../lib/storable.ts";
 
 /** What langgraph.json says about where webhooks may go. */
 export interface WebhookRules {
@@ -51,14 +52,15 @@ export function webhookPolicy(rules: WebhookRules): WebhookPolicy {
   return {
     problemWithAddress,
     problemWithUrl,
-    problemWith: (target) =>
-      target.length > rules.max_url_length
-        ? `must have at most ${rules.max_url_length} characters`
-        : isOwnPath(target)
-          ? problemWithOwnPath(rules)
-          : URL.canParse(target)
-            ? problemWithUrl(new URL(target))
-            : "must be a URL like https://example.com/hook, or a path like /hook of this server",
+    problemWith: (target) => {
+      if (target.length > rules.max_url_length)
+        return `must have at most ${rules.max_url_length} characters`;
+      if (!isStorable(target) || /\p{Cc}/u.test(target))
+        return "must not contain control characters or half surrogate pairs";
+      if (isOwnPath(target)) return problemWithOwnPath(rules);
+      if (URL.canParse(target)) return problemWithUrl(new URL(target));
+      return "must be a URL like https://example.com/hook, or a path like /hook of this server";
+    },
   };
 }
 

@@ -9,16 +9,33 @@ import { raw, sql, type Sql } from "./sql.ts";
  * or not, nobody knows, and it is sent again.
  */
 
-/** Deliveries that may be sent now, to hosts other than these; those that wait longest first. */
-export async function listDueDeliveries(
-  db: Queryable,
-  params: { exceptHosts: readonly string[]; limit: number },
-): Promise<{ delivery_id: string; host: string }[]> {
+/** A receiver for which deliveries wait, and when the first of them is due. */
+export interface WaitingHost {
+  host: string;
+  next_attempt_at: string;
+}
+
+/**
+ * Leaps from host to host in `webhook_deliveries_waiting`, so that a hundred
+ * thousand that wait for one receiver cost no more than one.
+ */
+export async function listWaitingHosts(db: Queryable): Promise<WaitingHost[]> {
   return db.query(sql`
-    select delivery_id, host from webhook_deliveries
-    where ${waiting(db, params.exceptHosts)} and next_attempt_at <= ${db.dialect.now}
-    order by next_attempt_at
-    limit ${params.limit}`);
+    with recursive hosts (host) as (
+      select host from (
+        select host from webhook_deliveries where status = 'pending'
+        order by host limit 1) as lowest
+      union all
+      select (
+        select host from webhook_deliveries
+        where status = 'pending' and host > hosts.host
+        order by host limit 1)
+      from hosts where hosts.host is not null)
+    select host, (
+        select next_attempt_at from webhook_deliveries
+        where status = 'pending' and webhook_deliveries.host = hosts.host
+        order by next_attempt_at limit 1) as next_attempt_at
+    from hosts where host is not null`);
 }
 
 export async function countPendingDeliveries(db: Queryable): Promise<number> {
@@ -28,25 +45,6 @@ export async function countPendingDeliveries(db: Queryable): Promise<number> {
   );
   return row?.total ?? 0;
 }
-
-/** When the next of them is due; null when there is none. */
-export async function nextDeliveryAt(
-  db: Queryable,
-  exceptHosts: readonly string[],
-): Promise<Date | null> {
-  const row = await first<{ next_attempt_at: string }>(
-    db,
-    sql`
-      select next_attempt_at from webhook_deliveries
-      where ${waiting(db, exceptHosts)}
-      order by next_attempt_at
-      limit 1`,
-  );
-  return row === null ? null : new Date(row.next_attempt_at);
-}
-
-const waiting = ({ dialect }: Queryable, exceptHosts: readonly string[]): Sql =>
-  sql`status = 'pending' and not (${dialect.isMember(sql`host`, exceptHosts)})`;
 
 /** One delivery that this owner, and nobody else, sends now. */
 export interface ClaimedDelivery {
@@ -59,17 +57,22 @@ export interface ClaimedDelivery {
   payload: JsonObject;
 }
 
+/** Those for the host that are due, the one first that is so longest. */
 export async function claimDeliveries(
   tx: Queryable,
-  params: { ids: readonly string[]; owner: string; claimMs: number },
+  params: { host: string; limit: number; owner: string; claimMs: number },
 ): Promise<ClaimedDelivery[]> {
-  const { now, nowPlus, isMember } = tx.dialect;
+  const { now, nowPlus, skipLocked } = tx.dialect;
   return tx.query(sql`
     update webhook_deliveries
     set owner = ${params.owner}, attempts = attempts + 1, updated_at = ${now},
         next_attempt_at = ${nowPlus(params.claimMs)}
-    where ${isMember(sql`delivery_id`, params.ids)}
-      and status = 'pending' and next_attempt_at <= ${now}
+    where delivery_id in (
+      select delivery_id from webhook_deliveries
+      where status = 'pending' and host = ${params.host} and next_attempt_at <= ${now}
+      order by next_attempt_at
+      limit ${params.limit}
+      ${skipLocked})
     returning delivery_id, run_id, url, host, attempts, payload`);
 }
 

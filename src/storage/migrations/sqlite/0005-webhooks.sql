@@ -23,7 +23,7 @@ create table webhook_deliveries (
   expires_at integer not null,
   payload text not null
 ) strict;
-create index webhook_deliveries_due on webhook_deliveries (next_attempt_at, host) where status = 'pending';
+create index webhook_deliveries_waiting on webhook_deliveries (host, next_attempt_at) where status = 'pending';
 create index webhook_deliveries_newest on webhook_deliveries (created_at, delivery_id);
 create index webhook_deliveries_of_run on webhook_deliveries (run_id);
 create index webhook_deliveries_by_expiry on webhook_deliveries (expires_at);
