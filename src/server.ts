@@ -2,20 +2,19 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "./config/config.ts";
 import type { RunningServer, StartupEvents } from "./config/startup.ts";
+import { dutiesOf } from "./duties.ts";
 import { Dispatcher } from "./engine/dispatcher.ts";
 import { WebhookOutbox } from "./engine/webhook-outbox.ts";
-import type { Duty } from "./engine/duty.ts";
 import { startRetention } from "./engine/retention.ts";
 import { ENGINE_DEFAULTS, type EngineSettings } from "./engine/settings.ts";
 import { ENDS, type EndedAs } from "./engine/run-record.ts";
-import { storeExpiry } from "./engine/store-expiry.ts";
-import { storeIndexing } from "./engine/store-indexing.ts";
 import type { App } from "./http/deps.ts";
 import { listen, type Listening } from "./http/listen.ts";
 import { Counts } from "./lib/counts.ts";
 import type { Logger } from "./lib/logger.ts";
 import { installedVersion } from "./lib/package-version.ts";
 import { webhookPolicy, type WebhookPolicy } from "./model/webhook-policy.ts";
+import type { RunDeps } from "./services/run-deps.ts";
 import { registerGraphs } from "./services/system-assistants.ts";
 import type { Database } from "./storage/database.ts";
 import { openDatabase } from "./storage/open.ts";
@@ -94,12 +93,19 @@ export async function startServer(
     closers.push(startRetention({ ...parts, streamRetentionMs }));
     if (config.reload) closers.push(reloadOnChange(config, workers, log));
     const ready = workers.start();
-    const duties = storeDuties(config, { ...parts, embedder });
+    const runDeps = toRunDeps(config, { ...parts, workers });
+    const duties = dutiesOf(config, { ...runDeps, embedder });
     closers.push(() => Promise.all(duties.map((duty) => duty.close())));
     await Promise.all(duties.map((duty) => duty.start()));
     void ready.then(() => checkEmbedder(embedder, log));
     listening?.serve(
-      await loadApp(config, { ...parts, workers, dispatcher, embedder }),
+      await loadApp(config, {
+        ...runDeps,
+        ended,
+        dispatcher,
+        workers,
+        embedder,
+      }),
     );
     return { url: address.url, ready, close };
   } catch (cause) {
@@ -195,31 +201,36 @@ export function workerProcesses(
     });
 }
 
+const toRunDeps = (
+  config: Config,
+  { policy, ...parts }: Parts & { workers: WorkerPool },
+): RunDeps => ({
+  ...parts,
+  defaultTtl: config.ttl,
+  maxAttempts: Math.max(1, config.maxRetries),
+  webhooks: { isEnabled: config.webhooks.isEnabled, policy },
+});
+
 /** The routes with their schemas take longer to load than all the rest, so workers start and the user reads meanwhile. */
 async function loadApp(
   config: Config,
-  parts: Parts & {
-    workers: WorkerPool;
-    dispatcher: Dispatcher;
-    embedder: Embedder | null;
-  },
+  deps: RunDeps &
+    Pick<Parts, "ended"> & {
+      workers: WorkerPool;
+      dispatcher: Dispatcher;
+      embedder: Embedder | null;
+    },
 ): Promise<App> {
   const { createApp } = await import("./http/app.ts");
   return createApp({
-    ...parts,
-    defaultTtl: config.ttl,
+    ...deps,
     storeTtl: config.storeTtl,
-    maxAttempts: Math.max(1, config.maxRetries),
     measures: () => ({
       slots: config.workers * config.jobsPerWorker,
-      executing: parts.dispatcher.executing,
-      room: parts.workers.room,
-      ended: Object.fromEntries(ENDS.map((as) => [as, parts.ended.of(as)])),
+      executing: deps.dispatcher.executing,
+      room: deps.workers.room,
+      ended: Object.fromEntries(ENDS.map((as) => [as, deps.ended.of(as)])),
     }),
-    webhooks: {
-      isEnabled: config.webhooks.isEnabled,
-      policy: parts.policy,
-    },
     http: {
       cors: config.cors,
       configurableHeaders: config.configurableHeaders,
@@ -242,17 +253,6 @@ async function listenFor(config: Config): Promise<Listening> {
       if (!mayMove || !isTaken || candidate === 65_535) throw cause;
     }
   }
-}
-
-function storeDuties(
-  config: Config,
-  { database, log, embedder }: Parts & { embedder: Embedder | null },
-): Duty[] {
-  const everyMs = config.storeTtl.sweep_minutes * 60_000;
-  const expiry = storeExpiry({ database, log, everyMs });
-  return embedder === null
-    ? [expiry]
-    : [expiry, storeIndexing({ database, log, embedder })];
 }
 
 /** Whoever has an index that cannot be made hears of it now, and not from the first put. */

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../lib/json.ts";
 import type { LogSettings } from "../lib/logger.ts";
 import type { CorsSettings } from "../model/cors.ts";
+import type { MissedTicks } from "../model/cron.ts";
 import type { HeaderRules } from "../model/header-rules.ts";
 import type { RouteGroup } from "../model/route-groups.ts";
 import type { StoreTtl } from "../model/store-item.ts";
@@ -95,6 +96,7 @@ export interface Config {
   webhooks: WebhookSettings;
   /** Null: nothing is found by what it means. */
   storeIndex: StoreIndexConfig | null;
+  missedTicks: MissedTicks;
   /** The whole environment of a worker process. */
   workerEnv: Record<string, string>;
   /** Graph id -> config of its default assistant, `context` among the keys. */

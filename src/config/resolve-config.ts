@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { MISSED_TICKS, type MissedTicks } from "../model/cron.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Config, Durability, Flags, Machine, Mode } from "./config.ts";
 import type { Env } from "./env.ts";
@@ -49,6 +50,7 @@ export function resolveConfig(input: ConfigInput): {
     storeTtl: project.storeTtl,
     webhooks: toWebhookSettings(project.webhooks, env),
     storeIndex: project.storeIndex,
+    missedTicks: toMissedTicks(env),
     workerEnv: toWorkerEnv(env, mode),
     langgraphConfig: toLangGraphConfig(env),
     studioUrl: toStudioUrl(env),
@@ -112,6 +114,11 @@ function toLimits(env: Env) {
 function toDurability(flags: Flags): Durability {
   const source = firstSource(["--durability", flags.durability]);
   return source ? toChoice(source, ["full", "relaxed"]) : "full";
+}
+
+function toMissedTicks(env: Env): MissedTicks {
+  const source = firstSource(["CRON_MISSED_TICKS", env["CRON_MISSED_TICKS"]]);
+  return source ? toChoice(source, MISSED_TICKS) : "run_once";
 }
 
 function toWorkerEnv(env: Env, mode: Mode): Record<string, string> {

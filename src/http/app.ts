@@ -11,6 +11,7 @@ import { requestLog } from "./middleware/request-log.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { assistantChangeRoutes } from "./routes/assistant-changes.ts";
 import { assistantRoutes } from "./routes/assistants.ts";
+import { cronRoutes } from "./routes/crons.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { notYetRoutes } from "./routes/not-yet.ts";
@@ -57,6 +58,7 @@ function routes(deps: AppDeps, requests: RequestMetrics): MountRoutes[] {
     ...of(["threads"], threadRoutes(deps), threadStateRoutes(deps)),
     ...of(["threads"], threadStreamRoutes(deps)),
     ...of(["threads", "runs"], protocolRoutes(deps)),
+    ...of(["runs"], cronRoutes(deps)),
     ...of(["runs"], runCreateRoutes(deps), runManyRoutes(deps)),
     ...of(["runs"], runRoutes(deps), runJoinRoutes(deps)),
     ...of(["store"], storeRoutes(deps)),

@@ -42,7 +42,9 @@ const command = jsonObject
   })
   .meta({ id: "Command" });
 
-const nodeNames = z.union([z.literal("*"), list(z.array(z.string()))]);
+export const nodeNames = z.union([z.literal("*"), list(z.array(z.string()))]);
+
+export const webhook = z.string().min(1).max(65_536);
 
 /** What all ways to run share. */
 const runFields = {
@@ -52,7 +54,7 @@ const runFields = {
   metadata: withDefault(metadata, {}),
   config: withDefault(graphConfig, {}),
   context: jsonValue.nullish().transform((value) => value ?? null),
-  webhook: optional(z.string().min(1).max(65_536)),
+  webhook: optional(webhook),
   interrupt_before: optional(nodeNames),
   interrupt_after: optional(nodeNames),
   stream_mode: withDefault(modesInBody(STREAM_MODES), {

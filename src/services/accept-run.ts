@@ -45,14 +45,25 @@ import { requireWebhook } from "./webhooks.ts";
 export async function createThreadRun(
   deps: RunDeps,
   caller: Caller,
-  params: {
-    thread_id: string;
-    request: ProtocolRunCreate;
-    isStreamed?: boolean;
-    /** Its client does not wait for it here. */
-    isBackground?: boolean;
-  },
+  params: ThreadRunParams,
 ): Promise<Run> {
+  return accept(deps, await threadAcceptance(deps, caller, params));
+}
+
+interface ThreadRunParams {
+  thread_id: string;
+  request: ProtocolRunCreate;
+  isStreamed?: boolean;
+  /** Its client does not wait for it here. */
+  isBackground?: boolean;
+}
+
+/** What `acceptIn` needs to create a run on a thread. */
+export async function threadAcceptance(
+  deps: RunDeps,
+  caller: Caller,
+  params: ThreadRunParams,
+): Promise<Acceptance> {
   const { thread_id, isStreamed = false, isBackground = false } = params;
   const isWatched = isBackground && deps.events.isRead(thread_id);
   const request =
@@ -61,7 +72,7 @@ export async function createThreadRun(
       : params.request;
   requireWebhook(deps, request.webhook);
   const assistant = await requireAssistant(deps, caller, request.assistant_id);
-  return accept(deps, {
+  return {
     assistant,
     request,
     strategy: request.multitask_strategy,
@@ -70,7 +81,7 @@ export async function createThreadRun(
     isStreamed,
     openThread: (tx) =>
       openThread(tx, deps, caller, { thread_id, request, assistant }),
-  });
+  };
 }
 
 /** Creates a run on a thread of its own, which goes with the run unless it is to be kept. */
@@ -104,7 +115,8 @@ export async function createRunBatch(
   return accepted.map(({ run }) => run);
 }
 
-async function statelessAcceptance(
+/** What `acceptIn` needs to create a run on a thread of its own. */
+export async function statelessAcceptance(
   deps: RunDeps,
   caller: Caller,
   params: {
@@ -135,7 +147,7 @@ function idIsTaken(threadId: string): never {
   throw conflict(`Thread ${threadId} already exists`);
 }
 
-interface Acceptance {
+export interface Acceptance {
   assistant: Assistant;
   request: RunCreate;
   strategy: MultitaskStrategy;
@@ -145,7 +157,7 @@ interface Acceptance {
   openThread: (tx: Queryable) => Promise<ThreadHandle>;
 }
 
-interface Accepted {
+export interface Accepted {
   run: Run;
   room: Room;
   request: RunCreate;
@@ -159,7 +171,8 @@ async function accept(deps: RunDeps, params: Acceptance): Promise<Run> {
   return accepted.run;
 }
 
-function announce(
+/** To be called after the commit of what `acceptIn` was part of. */
+export function announce(
   { database, log }: RunDeps,
   { run: { run_id, thread_id }, room, request }: Accepted,
 ): void {
@@ -170,7 +183,8 @@ function announce(
   if (request.after_seconds > 0) database.notify(CHANNELS.delays, thread_id);
 }
 
-async function acceptIn(
+/** Accepts a run in a transaction that may have more to do. */
+export async function acceptIn(
   tx: Queryable,
   deps: RunDeps,
   params: Acceptance,

@@ -14,6 +14,8 @@ export const CHANNELS = {
   events: "events",
   /** A thread id: it is gone. */
   deleted: "deleted",
+  /** A cron id: it may be due earlier than anybody waits for. */
+  crons: "crons",
   /** The name of a duty: whoever had it has given it up. */
   duties: "duties",
 } as const;

@@ -33,10 +33,11 @@ const TIMESTAMP_COLUMNS = [
   "end_time",
   "next_run_date",
   "scheduled_at",
+  "fired_at",
   "next_attempt_at",
   "give_up_at",
   "delivered_at",
-  "fired_at",
+  "clock",
 ];
 
 const BOOLEAN_COLUMNS = [

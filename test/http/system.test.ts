@@ -58,7 +58,7 @@ test("/info tells versions and what works", async () => {
     context: "js",
     flags: {
       assistants: true,
-      crons: false,
+      crons: true,
       langsmith: false,
       langsmith_tracing_replicas: false,
       stream_namespaces: true,
@@ -112,7 +112,7 @@ describe("/openapi.json", () => {
         "get /info",
       ]),
     );
-    expect(names.filter((name) => /crons|mcp|a2a/.test(name))).toEqual([]);
+    expect(names.filter((name) => /mcp|a2a/.test(name))).toEqual([]);
     const mute = operations.filter(
       ([, { summary, tags }]) => summary === undefined || tags?.length !== 1,
     );

@@ -20,7 +20,7 @@ export class DataApp {
   #opened: TestDatabase | null = null;
   #app: App | null = null;
 
-  constructor(table: "threads" | "store_items") {
+  constructor(table: "threads" | "store_items" | "crons") {
     beforeAll(async () => {
       this.#opened = await openTestDatabase();
     });

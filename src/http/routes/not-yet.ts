@@ -8,16 +8,6 @@ import type { MountRoutes } from "../deps.ts";
  */
 export const NOT_YET: readonly [what: string, ...routes: string[]][] = [
   [
-    "The cron API",
-    "POST /threads/:thread_id/runs/crons",
-    "POST /runs/crons",
-    "POST /runs/crons/search",
-    "POST /runs/crons/count",
-    "GET /runs/crons/:cron_id",
-    "PATCH /runs/crons/:cron_id",
-    "DELETE /runs/crons/:cron_id",
-  ],
-  [
     "MCP",
     "POST /mcp",
     "GET /mcp",

@@ -50,7 +50,7 @@ const getInfo = createRoute({
 /** Clients take a flag as a promise: true only for what works. */
 const FLAGS = {
   assistants: true,
-  crons: false,
+  crons: true,
   langsmith: false,
   langsmith_tracing_replicas: false,
   stream_namespaces: true,

@@ -3,6 +3,7 @@ import { test } from "vitest";
 import { assertPageAgrees } from "../../support/compatibility-page.ts";
 import { useServer } from "../../support/server.ts";
 import { assistantSuite } from "./suites/assistants.ts";
+import { cronSuite, newerCronSuite } from "./suites/crons.ts";
 import { Driven } from "./suites/driven.ts";
 import { everythingCalledSuite } from "./suites/everything-called.ts";
 import { notYetSuite } from "./suites/not-yet.ts";
@@ -44,6 +45,8 @@ newerRunOptionSuite(driven);
 runStreamSuite(driven);
 remoteGraphSuite(driven);
 storeSuite(driven);
+cronSuite(driven);
+newerCronSuite(driven);
 notYetSuite(driven);
 transportSuite(driven);
 

@@ -3,6 +3,7 @@ import { test } from "vitest";
 import { assertPageAgrees } from "../../support/compatibility-page.ts";
 import { useServer } from "../../support/server.ts";
 import { assistantSuite } from "./suites/assistants.ts";
+import { cronSuite } from "./suites/crons.ts";
 import { Driven, type ClientClass } from "./suites/driven.ts";
 import { everythingCalledSuite } from "./suites/everything-called.ts";
 import { notYetSuite } from "./suites/not-yet.ts";
@@ -31,6 +32,7 @@ runOptionSuite(driven);
 specialRunOptionSuite(driven);
 runStreamSuite(driven);
 storeSuite(driven);
+cronSuite(driven);
 notYetSuite(driven);
 transportSuite(driven);
 

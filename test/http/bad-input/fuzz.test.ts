@@ -42,7 +42,16 @@ beforeAll(async () => {
     path: `/threads/${threads[2]}/runs`,
     body: { assistant_id: "linear", after_seconds: 100_000 },
   });
+  const schedule = "0 0 1 1 *";
+  const { cron_id } = await app.succeed<{ cron_id: string }>({
+    path: "/runs/crons",
+    body: { assistant_id: "linear", schedule },
+  });
   maker = new RequestMaker(document, {
+    cron_id: [cron_id, NOBODY],
+    schedule: [schedule, "* * * * *", "*/5 * * * * *", "@daily", "60 * * * *"],
+    timezone: ["UTC", "Europe/Berlin", "Nowhere"],
+    end_time: ["2999-01-01T00:00:00Z", "2001-01-01T00:00:00Z"],
     thread_id: [...threads, NOBODY],
     run_id: [run_id, NOBODY],
     assistant_id: ["linear", "chat", "nested", NOBODY],
