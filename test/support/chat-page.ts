@@ -1,11 +1,15 @@
-/** The page of examples/chat, bundled with the one or the other SDK and served on an origin of its own. */
+/** The page of an example, bundled with the one or the other SDK and served on an origin of its own. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Rolldown } from "vite";
+import { build, type Plugin, type Rolldown } from "vite";
 
-const CHAT = fileURLToPath(new URL("../../examples/chat", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The SDK of the clients' packages. */
+const SDK = "@langchain/langgraph-sdk";
 
 const TYPES: Record<string, string> = {
   html: "text/html; charset=utf-8",
@@ -17,9 +21,12 @@ export interface ChatPage extends AsyncDisposable {
   url: string;
 }
 
-/** `sdk` is the name under which the SDK is installed here. */
-export async function serveChatPage(sdk: string): Promise<ChatPage> {
-  const files = await bundle(sdk);
+/** A folder in examples/, and the name under which the SDK is installed here; without, the page has that which its own packages ask for. */
+export async function serveChatPage(
+  example: string,
+  sdk?: string,
+): Promise<ChatPage> {
+  const files = await bundle(join(ROOT, "examples", example), sdk);
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://page");
     const name = pathname === "/" ? "index.html" : pathname.slice(1);
@@ -43,14 +50,17 @@ export async function serveChatPage(sdk: string): Promise<ChatPage> {
 }
 
 /** Path -> content. */
-async function bundle(sdk: string): Promise<Map<string, string | Uint8Array>> {
+async function bundle(
+  root: string,
+  sdk: string | undefined,
+): Promise<Map<string, string | Uint8Array>> {
   const built = (await build({
-    root: CHAT,
+    root,
     configFile: false,
     logLevel: "error",
     mode: "production",
     build: { write: false },
-    resolve: { alias: { "@langchain/langgraph-sdk": sdk } },
+    plugins: sdk === undefined ? [] : [withSdk(sdk)],
   })) as Rolldown.RolldownOutput;
   return new Map(
     built.output.map((file) => [
@@ -59,3 +69,14 @@ async function bundle(sdk: string): Promise<Map<string, string | Uint8Array>> {
     ]),
   );
 }
+
+/** Wherever the SDK is imported from, it is the one that this project has under that name. */
+const withSdk = (sdk: string): Plugin => ({
+  name: "with-sdk",
+  enforce: "pre",
+  resolveId(source) {
+    if (source !== SDK && !source.startsWith(`${SDK}/`)) return null;
+    const meant = sdk + source.slice(SDK.length);
+    return this.resolve(meant, join(ROOT, "index.js"), { skipSelf: true });
+  },
+});

@@ -13,7 +13,7 @@ const RECORD_TEXTS = `
   }).observe(document, { subtree: true, childList: true, characterData: true });
 `;
 
-/** The page of examples/chat in a browser, as a person sees it. Nothing may go wrong in it unseen. */
+/** The page of a chat example in a browser, as a person sees it. Nothing may go wrong in it unseen. */
 export class ChatTab implements AsyncDisposable {
   readonly page: Page;
   readonly #problems: string[] = [];
@@ -26,17 +26,27 @@ export class ChatTab implements AsyncDisposable {
     });
   }
 
-  static async open(
+  static open(
     context: BrowserContext,
     site: string,
-    api: string,
+    address: Record<string, string>,
   ): Promise<ChatTab> {
+    const query = new URLSearchParams(address).toString();
+    return ChatTab.#at(context, `${site}?${query}`);
+  }
+
+  static async #at(context: BrowserContext, url: string): Promise<ChatTab> {
     const page = await context.newPage();
     page.setDefaultTimeout(WAIT_MS);
     const tab = new ChatTab(page);
     await page.addInitScript({ content: RECORD_TEXTS });
-    await page.goto(`${site}?api=${encodeURIComponent(api)}`);
+    await page.goto(url);
     return tab;
+  }
+
+  /** On the same thread. */
+  openAnother(): Promise<ChatTab> {
+    return ChatTab.#at(this.page.context(), this.page.url());
   }
 
   get question(): Locator {
@@ -45,7 +55,7 @@ export class ChatTab implements AsyncDisposable {
 
   async send(text: string): Promise<void> {
     await this.page.getByLabel("Message", { exact: true }).fill(text);
-    await this.page.getByRole("button", { name: "Send" }).click();
+    await this.page.getByRole("button", { name: "Send", exact: true }).click();
   }
 
   async edit(from: string, to: string): Promise<void> {
@@ -53,6 +63,16 @@ export class ChatTab implements AsyncDisposable {
     await message.getByRole("button", { name: "Edit" }).click();
     await this.page.getByLabel("Edited message").fill(to);
     await this.page.getByRole("button", { name: "Save" }).click();
+  }
+
+  /** Problems that a test has made itself are none. */
+  async without(
+    problem: RegExp,
+    action: () => Promise<unknown>,
+  ): Promise<void> {
+    await action();
+    const others = this.#problems.filter((text) => !problem.test(text));
+    this.#problems.splice(0, this.#problems.length, ...others);
   }
 
   async reload(): Promise<void> {
@@ -86,6 +106,11 @@ export class ChatTab implements AsyncDisposable {
 
   aiTexts(): Promise<string[]> {
     return this.page.locator("li[data-type=ai] p").allTextContents();
+  }
+
+  /** All that is said, by whomever. */
+  allTexts(): Promise<string[]> {
+    return this.page.locator("li").allTextContents();
   }
 
   /** What the last answer was, whenever it changed since the page was loaded. */

@@ -39,7 +39,7 @@ function drive(executable: string, sdk: string): void {
   let browser: Browser;
 
   beforeAll(async () => {
-    site = await serveChatPage(sdk);
+    site = await serveChatPage("chat", sdk);
     browser = await openChromium(executable);
   });
   afterAll(async () => {
@@ -47,7 +47,8 @@ function drive(executable: string, sdk: string): void {
     await site?.[Symbol.asyncDispose]();
   });
 
-  const open = () => ChatTab.open(browser.context, site.url, server.url);
+  const open = () =>
+    ChatTab.open(browser.context, site.url, { api: server.url });
 
   test("an answer is shown token by token", async () => {
     await using chat = await open();

@@ -1,0 +1,264 @@
+/** `useStream` of `@langchain/react`, which speaks the thread-scoped protocol, in a real browser: the page of examples/react-chat. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Cable } from "../../support/cable.ts";
+import { serveChatPage, type ChatPage } from "../../support/chat-page.ts";
+import { ChatTab } from "../../support/chat-tab.ts";
+import {
+  findChromium,
+  openChromium,
+  type Browser,
+} from "../../support/chromium.ts";
+import { leaveOut } from "../../support/leave-out.ts";
+import { isOnPostgres } from "../../support/postgres.ts";
+import { useServer } from "../../support/server.ts";
+import { waitFor } from "../../support/wait.ts";
+
+const EXAMPLE = fileURLToPath(
+  new URL("../../../examples/react-chat", import.meta.url),
+);
+
+/** Slow enough that a page can be loaded again, or an answer be stopped, in the middle. */
+const TOKEN_MS = 50;
+const WORDS = Array.from({ length: 60 }, (_, n) => `word${n}`).join(" ");
+const LETTER = "Please send an email to Ada: Lunch at noon";
+const REPLY = /^You said "(.*)". That was message (\d+) from you/;
+
+const chromium = findChromium();
+if (chromium === null)
+  leaveOut("@langchain/react in a browser", {
+    reason: "no Chromium is installed",
+    unless: "SPOOL_REQUIRE_BROWSER",
+  });
+else driveAll(chromium);
+
+function driveAll(executable: string): void {
+  const asItIs = ["the SDK that it asks for", { transport: "sse" }] as const;
+  const others = [
+    ["WebSockets", { transport: "websocket" }],
+    ["SDK 1.15.0", { transport: "sse", sdk: "@langchain/langgraph-sdk" }],
+  ] as const;
+  // The engine is no matter of the others, and they take their time.
+  describe.each(isOnPostgres() ? [asItIs] : [asItIs, ...others])(
+    "@langchain/react with %s",
+    (_, options) => {
+      drive(executable, options);
+    },
+  );
+}
+
+function drive(
+  executable: string,
+  { transport, sdk }: { transport: string; sdk?: string },
+): void {
+  const server = useServer({
+    config: join(EXAMPLE, "langgraph.json"),
+    env: { OFFLINE_TOKEN_MS: String(TOKEN_MS) },
+  });
+  let site: ChatPage;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    site = await serveChatPage("react-chat", sdk);
+    browser = await openChromium(executable);
+  });
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    await site?.[Symbol.asyncDispose]();
+  });
+
+  const open = (api = server.url) =>
+    ChatTab.open(browser.context, site.url, { api, transport });
+
+  const statusesOf = async (chat: ChatTab) => {
+    const runs = await server.client.runs.list(await chat.threadId());
+    return runs.map(({ status }) => status);
+  };
+
+  test("an answer is shown token by token", async () => {
+    await using chat = await open();
+    await chat.send("one two three four five");
+    await chat.answered(1);
+    const texts = await chat.textsShown();
+    const partial = texts.filter((text) => !REPLY.test(text));
+    expect(partial.length).toBeGreaterThan(5);
+    for (const [n, text] of partial.entries())
+      expect(text.startsWith(partial[n - 1] ?? "")).toBe(true);
+    expect(texts.at(-1)).toContain(`You said "one two three four five".`);
+    await chat.send("six");
+    expect(await chat.answered(2)).toContain(`You said "six"`);
+  });
+
+  test("a page that is loaded again in the middle of an answer shows the rest", async () => {
+    await using chat = await open();
+    await chat.send(WORDS);
+    await chat.textContains("word10 ");
+    const before = await chat.lastText();
+    await chat.reload();
+    await chat.textContains("word10 ");
+    // The run is still at it, and what the page had is there again.
+    expect(await statusesOf(chat)).toEqual(["running"]);
+    expect(await chat.answered(1)).toContain(`You said "${WORDS}"`);
+    expect((await chat.lastText()).startsWith(before)).toBe(true);
+    const partial = (await chat.textsShown()).filter(
+      (text) => text !== "" && !REPLY.test(text),
+    );
+    expect(partial.length).toBeGreaterThan(5);
+    expect(await statusesOf(chat)).toEqual(["success"]);
+  });
+
+  test("two pages of a thread show the same, whichever of them is written on", async () => {
+    await using one = await open();
+    await one.send("hello from the first");
+    await one.textContains("You said ");
+    await using other = await one.openAnother();
+    await other.answered(1);
+    await one.answered(1);
+    // Nothing runs now, and what the one is asked comes to the other token by token.
+    await other.send(WORDS);
+    await one.textContains("word10 ");
+    expect(await statusesOf(one)).toContain("running");
+    await Promise.all([one.answered(2), other.answered(2)]);
+    expect(await one.allTexts()).toEqual(await other.allTexts());
+    await one.edit("hello from the first", "hello again");
+    await Promise.all([one.answered(1), other.answered(1)]);
+    expect(await other.humanTexts()).toEqual(["hello again"]);
+    expect(await one.allTexts()).toEqual(await other.allTexts());
+  });
+
+  test.each([
+    ["Approve", "sent to Ada"],
+    ["Reject", "not sent, because it was not approved"],
+  ])("a person answers an interrupt: %s", async (button, answer) => {
+    await using chat = await open();
+    await chat.send(LETTER);
+    await chat.question.getByText("Send this email?").waitFor();
+    expect(await chat.question.textContent()).toContain("Lunch at noon");
+    // It is still asked by a page that has just been loaded.
+    await chat.reload();
+    await chat.question.getByRole("button", { name: button }).click();
+    await chat.textContains(`The mailbox says: ${answer}`);
+    await chat.isIdle();
+    expect(await chat.question.count()).toBe(0);
+    const thread = await server.client.threads.get(await chat.threadId());
+    expect(thread.status).toBe("idle");
+  });
+
+  test("a question that one page answers is not asked by the other any more", async () => {
+    await using one = await open();
+    await one.send(LETTER);
+    await one.question.waitFor();
+    await using other = await one.openAnother();
+    await other.question.getByRole("button", { name: "Approve" }).click();
+    const answer = "The mailbox says: sent to Ada";
+    await Promise.all([one.textContains(answer), other.textContains(answer)]);
+    await one.isIdle();
+    await one.question.waitFor({ state: "detached" });
+  });
+
+  test("subagents work side by side, and each is shown as it goes", async () => {
+    await using chat = await open();
+    await chat.send("Research solar sails");
+    const cards = chat.page.getByRole("region", { name: "Subagent" });
+    const [researcher, critic] = [cards.first(), cards.last()];
+    await researcher.getByText("Three things").waitFor();
+    await critic.getByText("Two doubts").waitFor();
+    expect(await researcher.getAttribute("data-state")).toBe("running");
+    expect(await researcher.textContent()).not.toContain("sources.");
+    await chat.textContains("A helper says: Two doubts about solar sails");
+    await chat.isIdle();
+    const shown = () => cards.allTextContents();
+    const whole = await shown();
+    expect(whole).toHaveLength(2);
+    expect(whole[0]).toContain("would name its sources.");
+    expect(whole[1]).toContain("what was left out?");
+    await chat.reload();
+    await chat.textContains("A helper says: Two doubts about solar sails");
+    expect(await shown()).toEqual(whole);
+  });
+
+  test("a tool is shown with what it was asked and what it said", async () => {
+    await using chat = await open();
+    await chat.send("What is the weather in Lisbon?");
+    await chat.textContains("The weather report says: windy, 25 °C");
+    const card = chat.page.getByRole("region", { name: "Tool" });
+    expect(await card.allTextContents()).toEqual([
+      "get_weatherLisbonwindy, 25 °C",
+    ]);
+  });
+
+  test("an earlier message is edited, and both branches can be gone back to", async () => {
+    await using chat = await open();
+    await chat.send("first");
+    await chat.answered(1);
+    await chat.send("second");
+    await chat.answered(2);
+    await chat.edit("first", "changed");
+    await chat.textContains(`You said "changed"`);
+    await chat.isIdle();
+    // The other branch has its own continuation, this one has none.
+    expect(await chat.humanTexts()).toEqual(["changed"]);
+    await chat.page.getByText("2 of 2").waitFor();
+
+    await chat.page.getByRole("button", { name: "Previous" }).click();
+    await chat.page.getByText("1 of 2").waitFor();
+    expect(await chat.humanTexts()).toEqual(["first", "second"]);
+
+    // What is said now continues the branch that is shown.
+    await chat.send("third");
+    expect(await chat.answered(3)).toContain(`You said "third"`);
+    expect(await chat.humanTexts()).toEqual(["first", "second", "third"]);
+    await chat.reload();
+    await chat.page.getByText("1 of 2").waitFor();
+    expect(await chat.humanTexts()).toEqual(["first", "second", "third"]);
+    await chat.page.getByRole("button", { name: "Next" }).click();
+    await chat.page.getByText("2 of 2").waitFor();
+    expect(await chat.humanTexts()).toEqual(["changed"]);
+  });
+
+  test.each([
+    ["by the page that asked", false],
+    ["by a page that was loaded meanwhile", true],
+  ])(
+    "an answer is stopped %s, and the conversation goes on",
+    async (_, isLoadedAgain) => {
+      await using chat = await open();
+      await chat.send(WORDS);
+      await chat.textContains("word5 ");
+      if (isLoadedAgain) {
+        await chat.reload();
+        await chat.textContains("word5 ");
+      }
+      await chat.page.getByRole("button", { name: "Stop" }).click();
+      await chat.isIdle();
+      await waitFor("the run has ended", async () => {
+        return (await statusesOf(chat))[0] === "interrupted";
+      });
+      await chat.send("and now?");
+      expect(await chat.answered(2)).toContain(`You said "and now?"`);
+      expect(await chat.humanTexts()).toEqual([WORDS, "and now?"]);
+      expect(await chat.aiTexts()).toHaveLength(1);
+    },
+  );
+
+  test("a page that was offline has the whole answer when it comes back", async () => {
+    await using cable = await Cable.to(server.url);
+    await using chat = await open(cable.url);
+    await chat.send(WORDS);
+    await chat.textContains("word10 ");
+    await chat.without(/ERR_|WebSocket/, async () => {
+      await cable.pullOut();
+      await waitFor("the run has got ahead of the page", async () => {
+        return (await statusesOf(chat))[0] === "success";
+      });
+      expect(await chat.lastText()).not.toContain("word59");
+      await cable.plugIn();
+      await chat.answered(1);
+    });
+    expect(await chat.lastText()).toContain(`You said "${WORDS}"`);
+    expect(await chat.page.getByRole("alert").count()).toBe(0);
+    await chat.send("and now?");
+    expect(await chat.answered(2)).toContain(`You said "and now?"`);
+  });
+}
