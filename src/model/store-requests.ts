@@ -26,7 +26,10 @@ export const storePut = z
         z.literal(false, { error: "must be false" }),
         z.array(z.string(), { error: "must be a list of paths" }),
       ]),
-    ).meta({ description: "Accepted; without an index it has no effect" }),
+    ).meta({
+      description:
+        "What is embedded of it: paths, or false for nothing. Without store.index it has no effect",
+    }),
     // Null is not the same as absent here: it means for ever, whatever the default is.
     ttl: ttlMinutes.nullish().meta({ description: "Minutes" }),
   })
@@ -60,7 +63,8 @@ export const storeSearch = z
     limit: limit(10),
     offset,
     query: optional(z.string()).meta({
-      description: "Accepted; without an index it has no effect",
+      description:
+        "Finds items by what they mean. Without store.index it has no effect",
     }),
     refresh_ttl: optional(lenientBoolean),
   })
@@ -88,5 +92,10 @@ export const storeItemShape = z
     value: jsonObject,
     created_at: timestamp,
     updated_at: timestamp,
+    score: z
+      .number()
+      .nullable()
+      .optional()
+      .meta({ description: "Of what a query has found: from -1 to 1" }),
   })
   .meta({ id: "Item" });

@@ -42,7 +42,7 @@ called. The same tests fail when the page says anything else than what they show
 
 A name in brackets limits what stands before it to these clients. Methods are spelled as in JavaScript, options as on the wire:
 in Python, \`getState\` is \`get_state\`; in JavaScript, \`if_exists\` is \`ifExists\`. \`stateless\` stands for a run without a thread.
-Taken, kept and without effect so far: in the store, which has no index, \`index\` and \`query\`. \`feedback_keys\` and the
+In the store, \`index\` and \`query\` need a \`store.index\` in langgraph.json; without one they have no effect. \`feedback_keys\` and the
 tracers of LangSmith need a key for it.`;
 
 /**
