@@ -235,6 +235,7 @@ async function loadApp(
       cors: config.cors,
       configurableHeaders: config.configurableHeaders,
       disabledRoutes: config.disabledRoutes,
+      langsmith: config.langsmith,
       maxBodyBytes: config.bodyLimitBytes,
       langgraphVersion: installedVersion("@langchain/langgraph", config.root),
     },

@@ -109,6 +109,8 @@ export interface Config {
   cancelGraceSeconds: number;
   /** How long the events of a run are kept after its end. */
   streamRetentionSeconds: number;
+  /** What graphs do may be traced there: there is a key, and nobody has said no. */
+  langsmith: boolean;
   /** Where Studio is; the page takes `?baseUrl=`. */
   studioUrl: string;
 }

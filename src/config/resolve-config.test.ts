@@ -222,3 +222,14 @@ test("a listener that others can reach, another Node and a Redis that nobody use
   ]);
   expect(warnings.join()).not.toContain("secret");
 });
+
+test.each([
+  [{}, false],
+  [{ LANGSMITH_API_KEY: "" }, false],
+  [{ LANGSMITH_API_KEY: "k" }, true],
+  [{ LANGCHAIN_API_KEY: "k", LANGSMITH_TRACING: "true" }, true],
+  [{ LANGSMITH_API_KEY: "k", LANGSMITH_TRACING: "false" }, false],
+  [{ LANGSMITH_API_KEY: "k", LANGCHAIN_TRACING_V2: "false" }, false],
+])("with %j tracing at LangSmith is told as %s", (env, expected) => {
+  expect(resolved({ env }).config.langsmith).toBe(expected);
+});

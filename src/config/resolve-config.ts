@@ -53,6 +53,7 @@ export function resolveConfig(input: ConfigInput): {
     missedTicks: toMissedTicks(env),
     workerEnv: toWorkerEnv(env, mode),
     langgraphConfig: toLangGraphConfig(env),
+    langsmith: mayTrace(env),
     studioUrl: toStudioUrl(env),
   };
   if (!config.servesHttp && config.postgres === null)
@@ -129,6 +130,19 @@ function toWorkerEnv(env: Env, mode: Mode): Record<string, string> {
     if (value !== undefined) variables[name] = value;
   delete variables["SPOOL_WEBHOOK_SECRET"]; // nothing that graphs say is signed with it
   return variables;
+}
+
+/** LangChain itself reads these, in the workers; clients are told what it makes of them. */
+function mayTrace(env: Env): boolean {
+  const switches = [
+    env["LANGSMITH_TRACING"],
+    env["LANGSMITH_TRACING_V2"],
+    env["LANGCHAIN_TRACING"],
+    env["LANGCHAIN_TRACING_V2"],
+  ];
+  const hasKey =
+    (env["LANGSMITH_API_KEY"] ?? env["LANGCHAIN_API_KEY"] ?? "") !== "";
+  return hasKey && !switches.includes("false");
 }
 
 /** The page belongs to the API that LangSmith's variable names: api.smith… -> smith… */

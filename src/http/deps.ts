@@ -20,6 +20,8 @@ export interface HttpSettings {
   disabledRoutes: readonly RouteGroup[];
   /** The size of a request body after decompression; above it the answer is 413. */
   maxBodyBytes: number;
+  /** What graphs do may be traced at LangSmith. */
+  langsmith: boolean;
   /** Of the LangGraph that the project has installed; null when it has none. */
   langgraphVersion: string | null;
 }

@@ -38,6 +38,7 @@ export function testApp(
       cors: OPEN_CORS,
       configurableHeaders: null,
       disabledRoutes: [],
+      langsmith: false,
       maxBodyBytes: 1_000_000,
       langgraphVersion: null,
       ...http,

@@ -51,7 +51,6 @@ const getInfo = createRoute({
 const FLAGS = {
   assistants: true,
   crons: true,
-  langsmith: false,
   langsmith_tracing_replicas: false,
   stream_namespaces: true,
   strict_resume: true,
@@ -85,7 +84,7 @@ export function infoRoutes(deps: AppDeps): MountRoutes {
           version: VERSION,
           langgraph_js_version: deps.http.langgraphVersion,
           context: "js" as const,
-          flags: FLAGS,
+          flags: { ...FLAGS, langsmith: deps.http.langsmith },
           metadata: { server: "spool", node: process.version },
         },
         200,
