@@ -34,15 +34,20 @@ interface Place {
   newest: string | undefined;
 }
 
-/** The conversation, and what can be done with it. */
-export function useConversation(server: Server, thread: ThreadProps) {
-  const stream = useStream<ChatState>({
+/** One hook has it all: tokens, tools, subagents, questions, and what was there before the page was loaded. */
+function useThread(server: Server, { id, onId }: ThreadProps) {
+  return useStream<ChatState>({
     ...server,
-    threadId: thread.id,
-    onThreadId: thread.onId,
+    threadId: id,
+    onThreadId: onId,
     // A page that was offline for long comes back all the same.
     maxReconnectAttempts: Infinity,
   });
+}
+
+/** The conversation, and what can be done with it. */
+export function useConversation(server: Server, thread: ThreadProps) {
+  const stream = useThread(server, thread);
   const { isAsking } = useRuns(stream, thread.onRun);
   const checkpoints = useCheckpoints(stream);
   const newest = newestOf(checkpoints.values());
