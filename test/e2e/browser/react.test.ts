@@ -1,7 +1,7 @@
 /** `useStream` of `@langchain/react`, which speaks the thread-scoped protocol, in a real browser: the page of examples/react-chat. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { Cable } from "../../support/cable.ts";
 import { serveChatPage, type ChatPage } from "../../support/chat-page.ts";
 import { ChatTab } from "../../support/chat-tab.ts";
@@ -14,6 +14,9 @@ import { leaveOut } from "../../support/leave-out.ts";
 import { isOnPostgres } from "../../support/postgres.ts";
 import { useServer } from "../../support/server.ts";
 import { waitFor } from "../../support/wait.ts";
+
+// Browsers are slow on a loaded machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const EXAMPLE = fileURLToPath(
   new URL("../../../examples/react-chat", import.meta.url),
@@ -115,11 +118,15 @@ function drive(
     await using other = await one.openAnother();
     await other.answered(1);
     await one.answered(1);
-    // Nothing runs now, and what the one is asked comes to the other token by token.
-    await other.send(WORDS);
-    await one.textContains("word10 ");
-    expect(await statusesOf(one)).toContain("running");
+    // Each may write, and a page that came when nothing ran is told tokens too.
+    await other.send("hello from the other");
     await Promise.all([one.answered(2), other.answered(2)]);
+    await other.reload();
+    await other.answered(2);
+    await one.send(WORDS);
+    await other.textContains("word10 ");
+    expect(await statusesOf(one)).toContain("running");
+    await Promise.all([one.answered(3), other.answered(3)]);
     expect(await one.allTexts()).toEqual(await other.allTexts());
     await one.edit("hello from the first", "hello again");
     await Promise.all([one.answered(1), other.answered(1)]);
