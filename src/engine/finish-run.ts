@@ -68,15 +68,17 @@ export async function recordEnd(
 ): Promise<Recorded | "lost"> {
   const { run, end, segment, writes = [] } = params;
   const { thread_id } = run;
-  const thread = await lockThread(tx, thread_id, UNRESTRICTED);
+  const [thread, , , finished, isBusy] = await Promise.all([
+    lockThread(tx, thread_id, UNRESTRICTED),
+    segment === null ? null : insertSegment(tx, segment),
+    writes.length === 0 ? null : storeRunWrites(tx, run, writes),
+    finishRun(tx, run, end),
+    hasUnfinishedRun(tx, thread_id),
+  ]);
   if (thread === null) return "lost";
-  if (segment !== null) await insertSegment(tx, segment);
-  if (writes.length > 0) await storeRunWrites(tx, run, writes);
-  if ((await finishRun(tx, run, end)) === "lost")
-    return rollBack(tx, run, segment);
+  if (finished === "lost") return rollBack(tx, run, segment);
   const status = threadStatus(run, end);
   const error = status === "error" ? end.error : null;
-  const isBusy = await hasUnfinishedRun(tx, thread_id);
   const hasNext = isBusy && (await passTurn(tx, thread_id));
   if (isBusy) await setThreadRest(tx, { ...run, status, error });
   await setThreadSnapshot(tx, thread_id, {

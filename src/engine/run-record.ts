@@ -3,7 +3,7 @@ import type { Logger } from "../lib/logger.ts";
 import { retry } from "../lib/retry.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import { CHANNELS } from "../storage/channels.ts";
-import { MissingValuesError } from "../storage/checkpoints.ts";
+import { LeaseLostError, MissingValuesError } from "../storage/checkpoints.ts";
 import type { Database, Queryable } from "../storage/database.ts";
 import { insertSegment, type Segment } from "../storage/event-segments.ts";
 import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
@@ -59,7 +59,7 @@ export class RunRecord {
         .transaction((tx) =>
           recordEnd(tx, { run: this.#run, end, segment, writes: this.writes }),
         )
-        .catch(missingValues),
+        .catch(whyNot),
     );
     if (recorded === "lost") return;
     if (recorded === "incomplete") return this.#repeat(segment, closing.length);
@@ -103,12 +103,14 @@ export class RunRecord {
   async #storeHandBack(segment: Segment | null, cost: Cost): Promise<void> {
     const { database } = this.#deps;
     await this.#persistently(() =>
-      database.transaction(async (tx) => {
-        if (segment !== null && segment.events.length > 0)
-          await insertSegment(tx, segment);
-        await this.#storeWrites(tx);
-        await handBackRun(tx, this.#run, cost);
-      }),
+      database
+        .transaction(async (tx) => {
+          if (segment !== null && segment.events.length > 0)
+            await insertSegment(tx, segment);
+          await this.#storeWrites(tx);
+          await handBackRun(tx, this.#run, cost);
+        })
+        .catch(unlessLost),
     );
     database.notify(CHANNELS.runs, this.#run.thread_id);
   }
@@ -140,7 +142,13 @@ export class RunRecord {
   }
 }
 
-function missingValues(cause: unknown): "incomplete" {
+function whyNot(cause: unknown): "incomplete" | "lost" {
   if (cause instanceof MissingValuesError) return "incomplete";
+  return unlessLost(cause);
+}
+
+/** Whoever has the run now records it. */
+function unlessLost(cause: unknown): "lost" {
+  if (cause instanceof LeaseLostError) return "lost";
   throw cause;
 }

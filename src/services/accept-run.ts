@@ -15,7 +15,11 @@ import {
 } from "../model/protocol-run.ts";
 import { CHANNELS } from "../storage/channels.ts";
 import type { Queryable } from "../storage/database.ts";
-import { insertRun } from "../storage/runs.ts";
+import {
+  insertRun,
+  listUnfinishedRuns,
+  type UnfinishedRun,
+} from "../storage/runs.ts";
 import { markThreadBusy } from "../storage/thread-turn.ts";
 import { readHead } from "../storage/thread-head.ts";
 import {
@@ -138,13 +142,14 @@ export async function statelessAcceptance(
     temporary,
     headers: caller.headers ?? {},
     isStreamed,
-    openThread: async (tx) =>
-      (await makeThread(tx, deps, thread)) ?? idIsTaken(thread.thread_id),
+    openThread: async (tx) => newThread(await makeThread(tx, deps, thread)),
   };
 }
 
-function idIsTaken(threadId: string): never {
-  throw conflict(`Thread ${threadId} already exists`);
+/** Its id was made for it. */
+function newThread(thread: ThreadHandle | null): OpenThread {
+  if (thread === null) throw conflict("Thread already exists");
+  return { thread, unfinished: [] };
 }
 
 export interface Acceptance {
@@ -154,7 +159,13 @@ export interface Acceptance {
   temporary: boolean;
   headers: NonNullable<Caller["headers"]>;
   isStreamed: boolean;
-  openThread: (tx: Queryable) => Promise<ThreadHandle>;
+  openThread: (tx: Queryable) => Promise<OpenThread>;
+}
+
+/** A thread that is locked, and the runs on it that have not ended. */
+interface OpenThread {
+  thread: ThreadHandle;
+  unfinished: UnfinishedRun[];
 }
 
 export interface Accepted {
@@ -190,13 +201,11 @@ export async function acceptIn(
   params: Acceptance,
 ): Promise<Accepted> {
   const run_id = uuid7();
-  const thread = await params.openThread(tx);
+  const { thread, unfinished } = await params.openThread(tx);
+  const { thread_id } = thread;
   await requireCheckpoint(tx, thread, params.request);
-  const room = await makeRoom(tx, {
-    thread_id: thread.thread_id,
-    run_id,
-    strategy: params.strategy,
-  });
+  const { strategy } = params;
+  const room = await makeRoom(tx, { thread_id, unfinished, run_id, strategy });
   const run = await enqueue(tx, deps, { ...params, run_id, thread, room });
   return { run, room, request: params.request };
 }
@@ -211,18 +220,17 @@ async function enqueue(
   const { graph_id, assistant_id } = assistant;
   const afterMs = request.after_seconds * 1000;
   const q = afterMs > 0 ? "delayed" : room.isTurnTaken ? "behind" : "ready";
-  const seq = await markThreadBusy(tx, {
+  const marked = markThreadBusy(tx, {
     ...{ thread_id, graph_id, assistant_id },
     metadata: thread.metadata,
     hasTurn: q === "ready",
   });
-  if (seq === null) throw threadNotFound(thread_id);
-  return insertRun(tx, {
+  const inserted = insertRun(tx, {
     run_id,
     thread_id,
     assistant_id,
     graph_id,
-    seq,
+    seq: null, // that which the thread gives out now
     q,
     multitask_strategy: params.strategy,
     afterMs,
@@ -242,6 +250,8 @@ async function enqueue(
       ...request.metadata,
     },
   });
+  const [run] = await Promise.all([inserted, marked]);
+  return run;
 }
 
 interface NewRunThread {
@@ -256,17 +266,30 @@ async function openThread(
   deps: RunDeps,
   caller: Caller,
   params: NewRunThread & { request: ThreadRunCreate },
-): Promise<ThreadHandle> {
-  const thread = await lockThread(tx, params.thread_id, caller.access);
-  if (thread !== null) return thread;
+): Promise<OpenThread> {
+  const { thread_id } = params;
+  const there = await lockedThread(tx, thread_id, caller);
+  if (there !== null) return there;
   if (params.request.if_not_exists === "create") {
-    const made = await makeThread(tx, deps, params);
-    // Else somebody has just made it, or it is hidden from the caller: never run on that one.
-    const there =
-      made ?? (await lockThread(tx, params.thread_id, caller.access));
-    if (there !== null) return there;
+    const thread = await makeThread(tx, deps, params);
+    if (thread !== null) return { thread, unfinished: [] };
+    // Somebody has just made it, or it is hidden from the caller: never run on that one.
+    const now = await lockedThread(tx, thread_id, caller);
+    if (now !== null) return now;
   }
-  throw threadNotFound(params.thread_id);
+  throw threadNotFound(thread_id);
+}
+
+async function lockedThread(
+  tx: Queryable,
+  threadId: string,
+  { access }: Caller,
+): Promise<OpenThread | null> {
+  const [thread, unfinished] = await Promise.all([
+    lockThread(tx, threadId, access),
+    listUnfinishedRuns(tx, threadId), // sent behind it, so it sees what the lock protects
+  ]);
+  return thread && { thread, unfinished };
 }
 
 /** Its metadata names the graph, and takes the run's: there is none to protect yet. Null when there is one with that id. */

@@ -1,7 +1,7 @@
 import { conflict } from "../model/errors.ts";
 import type { MultitaskStrategy } from "../model/run.ts";
 import type { Queryable } from "../storage/database.ts";
-import { listUnfinishedRuns } from "../storage/runs.ts";
+import type { UnfinishedRun } from "../storage/runs.ts";
 import { stopRun, type Stopped } from "./stop-run.ts";
 
 /** What making room for a new run has changed, to be told after the commit. */
@@ -19,12 +19,12 @@ export async function makeRoom(
   tx: Queryable,
   params: {
     thread_id: string;
+    unfinished: readonly UnfinishedRun[];
     run_id: string;
     strategy: MultitaskStrategy;
   },
 ): Promise<Room> {
-  const { thread_id, strategy } = params;
-  const unfinished = await listUnfinishedRuns(tx, thread_id);
+  const { thread_id, unfinished, strategy } = params;
   if (strategy === "reject" && unfinished.length > 0)
     throw conflict(
       "Thread is already running a task. Wait for it to finish or choose a different multitask strategy.",

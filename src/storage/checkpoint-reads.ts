@@ -83,6 +83,8 @@ async function complete(
   records: readonly CheckpointRecord[],
   known: ReadonlySet<string>,
 ): Promise<CheckpointPage | null> {
+  const completed = withWrites(db, records);
+  completed.catch(() => {}); // told below, unless something fails before
   const values = new Map<string, StoredValue>();
   for (const [thread, ...rest] of grouped(records, (record) => [
     record.thread_id,
@@ -95,7 +97,7 @@ async function complete(
     for (const value of found) values.set(value.hash, value);
   }
   return {
-    checkpoints: await withWrites(db, records),
+    checkpoints: await completed,
     values: [...values.values()],
   };
 }

@@ -15,11 +15,14 @@ export async function insertValues(
   threadId: string,
   values: readonly StoredValue[],
 ): Promise<void> {
-  for (const { hash, type, data } of values)
-    await tx.query(sql`
-      insert into checkpoint_values (thread_id, hash, type, data)
-      values (${threadId}, ${hash}, ${type}, ${data})
-      on conflict (thread_id, hash) do nothing`);
+  await Promise.all(
+    values.map(({ hash, type, data }) =>
+      tx.query(sql`
+        insert into checkpoint_values (thread_id, hash, type, data)
+        values (${threadId}, ${hash}, ${type}, ${data})
+        on conflict (thread_id, hash) do nothing`),
+    ),
+  );
 }
 
 export async function getValues(

@@ -24,20 +24,23 @@ export async function putPendingWrite(
           task_path = excluded.task_path, channel = excluded.channel,
           type = excluded.type, data = excluded.data`
       : sql`do nothing`;
-  if (row.idx < 0 && row.run_id !== null)
-    await keepReplaced(tx, {
-      ...row,
-      run_id: row.run_id,
-      which: sql`checkpoint_ns = ${row.checkpoint_ns} and checkpoint_id = ${row.checkpoint_id}
-        and task_id = ${row.task_id} and idx = ${row.idx}`,
-    });
-  await tx.query(sql`
+  const kept =
+    row.idx < 0 && row.run_id !== null
+      ? keepReplaced(tx, {
+          ...row,
+          run_id: row.run_id,
+          which: sql`checkpoint_ns = ${row.checkpoint_ns} and checkpoint_id = ${row.checkpoint_id}
+            and task_id = ${row.task_id} and idx = ${row.idx}`,
+        })
+      : null;
+  const put = tx.query(sql`
     insert into checkpoint_writes (
       thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, run_id, channel, type, data)
     values (
       ${row.thread_id}, ${row.checkpoint_ns}, ${row.checkpoint_id}, ${row.task_id},
       ${row.idx}, ${row.task_path}, ${row.run_id}, ${row.channel}, ${row.type}, ${row.data})
     on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) ${resolution}`);
+  await Promise.all([kept, put]);
 }
 
 /** The task of LangGraph's that stands for the caller: its writes are the command's. */
@@ -53,10 +56,12 @@ export async function forgetAnswer(
 ): Promise<void> {
   const which = sql`task_id = ${CALLER_TASK} and channel = '__resume__'`;
   const { thread_id, run_id } = at;
-  if (run_id !== null) await keepReplaced(tx, { thread_id, run_id, which });
-  await tx.query(
-    sql`delete from checkpoint_writes where thread_id = ${thread_id} and ${which}`,
-  );
+  await Promise.all([
+    run_id === null ? null : keepReplaced(tx, { thread_id, run_id, which }),
+    tx.query(
+      sql`delete from checkpoint_writes where thread_id = ${thread_id} and ${which}`,
+    ),
+  ]);
 }
 
 const WRITE = raw(
@@ -69,14 +74,16 @@ async function keepReplaced(
   of: { thread_id: string; run_id: string; which: Sql },
 ): Promise<void> {
   const { thread_id, run_id, which } = of;
-  await tx.query(sql`
-    delete from replaced_writes
-    where thread_id = ${thread_id} and replaced_by <> ${run_id}`);
-  await tx.query(sql`
-    insert into replaced_writes (${WRITE}, replaced_by)
-    select ${WRITE}, ${run_id} from checkpoint_writes
-    where thread_id = ${thread_id} and ${which} and run_id is distinct from ${run_id}
-    on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do nothing`);
+  await Promise.all([
+    tx.query(sql`
+      delete from replaced_writes
+      where thread_id = ${thread_id} and replaced_by <> ${run_id}`),
+    tx.query(sql`
+      insert into replaced_writes (${WRITE}, replaced_by)
+      select ${WRITE}, ${run_id} from checkpoint_writes
+      where thread_id = ${thread_id} and ${which} and run_id is distinct from ${run_id}
+      on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do nothing`),
+  ]);
 }
 
 /** Undoes what the run has changed of earlier runs' writes. Its own are gone already. */

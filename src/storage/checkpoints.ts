@@ -35,6 +35,13 @@ export class MissingValuesError extends AppError {
   }
 }
 
+/** The attempt that wants to store something has its run no more. Nothing of the transaction may be committed. */
+export class LeaseLostError extends Error {
+  constructor({ run_id, attempt }: Fence) {
+    super(`attempt ${attempt} at run ${run_id} has lost its lease`);
+  }
+}
+
 /**
  * Whether the run's attempt still holds its lease; it does until the end of
  * this transaction. Null: it does not, store none of the writes. A checkpoint
@@ -95,7 +102,8 @@ export async function threadExists(
 }
 
 /**
- * Stores what LangGraph gave to its saver. Repeating it changes nothing.
+ * Stores what LangGraph gave to its saver. Repeating it changes nothing. All of
+ * its statements are sent at once, in their order.
  * `runId` is the run that made it, if one did. Throws MissingValuesError.
  */
 export async function writeCheckpoint(
@@ -104,18 +112,23 @@ export async function writeCheckpoint(
   runId: string | null,
 ): Promise<void> {
   if (write.kind === "writes") {
-    for (const pending of write.writes)
-      await putPendingWrite(tx, { ...write, ...pending, run_id: runId });
-    if (asksAgain(write.writes))
-      await forgetAnswer(tx, { thread_id: write.thread_id, run_id: runId });
+    const { thread_id } = write;
+    await Promise.all([
+      ...write.writes.map((pending) =>
+        putPendingWrite(tx, { ...write, ...pending, run_id: runId }),
+      ),
+      asksAgain(write.writes) && forgetAnswer(tx, { thread_id, run_id: runId }),
+    ]);
     return;
   }
   const { record, values } = write;
-  await insertValues(tx, record.thread_id, values);
   const needed = neededHashes(record, values);
-  const found = await countValues(tx, record.thread_id, needed);
+  const [, found] = await Promise.all([
+    insertValues(tx, record.thread_id, values),
+    countValues(tx, record.thread_id, needed),
+    putRecord(tx, record, runId),
+  ]);
   if (found < needed.size) throw new MissingValuesError(record);
-  await putRecord(tx, record, runId);
 }
 
 /** What the record and the pages that came with it refer to, but for what came with it. */

@@ -46,6 +46,9 @@ export interface Database extends Queryable, AsyncDisposable {
    * Runs `fn`, commits, and resolves once the commit survives the death of
    * this process; rolls back when `fn` throws. Whoever tells somebody outside
    * of it awaits `durable` first (the HTTP API does for every response).
+   * Statements that do not wait for each other's answers may be sent together
+   * (`Promise.all`): they are executed in the order of the calls, and on
+   * Postgres they share a round trip.
    * `fn` awaits nothing but `tx`, and may be run again: on SQLite all writers
    * share one transaction at a time, so a wait in here is everybody's wait; on
    * Postgres a deadlock or a lost connection makes it start anew.

@@ -1,5 +1,5 @@
 import type { ProducedEvent, RunEvent } from "../model/run-event.ts";
-import { first, type Queryable } from "./database.ts";
+import { first, type Database, type Queryable } from "./database.ts";
 import type { Fence } from "../model/run.ts";
 import { raw, sql, type Sql } from "./sql.ts";
 
@@ -22,19 +22,28 @@ export async function insertSegment(
   tx: Queryable,
   segment: Segment,
 ): Promise<"stored" | "lost"> {
-  const text = segment.events.map(lineOf).join("\n");
-  const row = await first(
-    tx,
-    sql`
-      insert into event_segments (thread_id, first_seq, last_seq, run_id, attempt, events, created_at)
-      select ${segment.thread_id}, ${segment.first_seq}, ${segment.first_seq + segment.events.length - 1},
-             run_id, attempt, ${text}, ${tx.dialect.now}
-      from runs
-      where run_id = ${segment.run_id} and attempt = ${segment.attempt} and q = 'running'
-      ${tx.dialect.forUpdate}
-      returning first_seq`,
-  );
+  const row = await first(tx, insertion(tx, segment));
   return row === null ? "lost" : "stored";
+}
+
+/** The same as a transaction of its own. Fails on what is stored already. */
+export async function writeSegment(
+  database: Database,
+  segment: Segment,
+): Promise<void> {
+  await database.write(insertion(database, segment));
+}
+
+function insertion({ dialect }: Queryable, segment: Segment): Sql {
+  const text = segment.events.map(lineOf).join("\n");
+  return sql`
+    insert into event_segments (thread_id, first_seq, last_seq, run_id, attempt, events, created_at)
+    select ${segment.thread_id}, ${segment.first_seq}, ${segment.first_seq + segment.events.length - 1},
+           run_id, attempt, ${text}, ${dialect.now}
+    from runs
+    where run_id = ${segment.run_id} and attempt = ${segment.attempt} and q = 'running'
+    ${dialect.forUpdate}
+    returning first_seq`;
 }
 
 const lineOf = ([event, data, at = Date.now()]: ProducedEvent): string =>

@@ -20,7 +20,8 @@ export interface NewRun {
   thread_id: string;
   assistant_id: string;
   graph_id: string;
-  seq: number;
+  /** Null: the last that its thread has given out. */
+  seq: number | null;
   q: "ready" | "behind" | "delayed";
   multitask_strategy: MultitaskStrategy;
   afterMs: number;
@@ -34,6 +35,10 @@ export interface NewRun {
 
 export async function insertRun(tx: Queryable, run: NewRun): Promise<Run> {
   const { now } = tx.dialect;
+  const seq =
+    run.seq === null
+      ? sql`(select run_seq from threads where thread_id = ${run.thread_id})`
+      : sql`${run.seq}`;
   const row = await first<Run>(
     tx,
     sql`
@@ -42,7 +47,7 @@ export async function insertRun(tx: Queryable, run: NewRun): Promise<Run> {
         run_at, max_attempts, keeps_events, kwargs, metadata, webhook, created_at, updated_at)
       values (
         ${run.run_id}, ${run.thread_id}, ${run.assistant_id}, ${run.graph_id},
-        ${run.seq}, ${run.q}, ${run.multitask_strategy},
+        ${seq}, ${run.q}, ${run.multitask_strategy},
         ${tx.dialect.nowPlus(run.afterMs)}, ${run.max_attempts}, ${run.keeps_events},
         ${json(run.kwargs)}, ${json(run.metadata)}, ${run.webhook}, ${now}, ${now})
       returning ${SHOWN}`,
@@ -102,11 +107,16 @@ function conditions(page: RunPage): Sql[] {
   return all;
 }
 
+export interface UnfinishedRun {
+  run_id: string;
+  q: string;
+}
+
 /** Runs of the thread that have not ended, the one whose turn it is first. */
 export async function listUnfinishedRuns(
   db: Queryable,
   threadId: string,
-): Promise<{ run_id: string; q: string }[]> {
+): Promise<UnfinishedRun[]> {
   return db.query(sql`
     select run_id, q from runs
     where thread_id = ${threadId} and q <> 'done'

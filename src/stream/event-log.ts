@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../lib/backoff.ts";
 import { AppError } from "../model/errors.ts";
 import { CHANNELS } from "../storage/channels.ts";
-import type { Database, Queryable } from "../storage/database.ts";
+import type { Database } from "../storage/database.ts";
 import {
   deleteSegmentsOf,
-  insertSegment,
+  writeSegment,
   listEvents,
   type Segment,
 } from "../storage/event-segments.ts";
@@ -304,17 +304,16 @@ export class EventLog {
     };
     try {
       // An attempt that has lost its lease stores nothing; its checkpoints tell the dispatcher.
-      await this.#database.transaction((tx) =>
-        this.#storeWithin(tx, run, segment),
-      );
-      run.sent = [];
-      this.#tell(run);
-      return true;
+      await writeSegment(this.#database, segment);
     } catch (cause) {
       this.#log.error({ err: cause }, "events could not be stored");
       this.#takeBack(run, isPassing(cause));
       return !isPassing(cause);
     }
+    run.sent = [];
+    this.#tell(run);
+    await this.#capSegments(run, segment);
+    return true;
   }
 
   /** Readers at other instances look at the table. */
@@ -323,16 +322,18 @@ export class EventLog {
       this.#database.notify(CHANNELS.events, key.thread_id);
   }
 
-  /** A try that fails is counted all the same: the cap then comes a little sooner. */
-  async #storeWithin(
-    tx: Queryable,
-    { cap }: OpenRun,
-    segment: Segment,
-  ): Promise<void> {
+  async #capSegments({ cap }: OpenRun, segment: Segment): Promise<void> {
     const { run_id, first_seq, events } = segment;
-    await insertSegment(tx, segment);
     const upTo = cap.add(first_seq + events.length - 1, bytesOf(events));
-    if (upTo !== null) await deleteSegmentsOf(tx, { run_id, upTo });
+    if (upTo === null) return;
+    try {
+      await this.#database.transaction((tx) =>
+        deleteSegmentsOf(tx, { run_id, upTo }),
+      );
+    } catch (cause) {
+      // The next cut takes these too.
+      this.#log.warn({ err: cause, run_id }, "events past the cap stay");
+    }
   }
 
   /**

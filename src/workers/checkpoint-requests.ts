@@ -10,6 +10,7 @@ import { readCheckpoints } from "../storage/checkpoint-reads.ts";
 import {
   deleteCheckpoints,
   fenceRun,
+  LeaseLostError,
   MissingValuesError,
   threadExists,
   writeCheckpoint,
@@ -59,35 +60,48 @@ async function storeWrites(
   writes: readonly CheckpointWrite[],
 ): Promise<CheckpointRequests["checkpoint.write"]["result"]> {
   try {
-    return await database.transaction((tx) =>
-      storeRunWrites(tx, fence, writes),
-    );
+    await database.transaction((tx) => storeRunWrites(tx, fence, writes));
+    return "stored";
   } catch (cause) {
+    if (cause instanceof LeaseLostError) return "lost";
     if (cause instanceof MissingValuesError) return "incomplete";
+    await requireThreads(database, writes);
     throw cause;
   }
 }
 
-/** What a run stores, all of it or none. Throws MissingValuesError. */
+/**
+ * What a run stores, all of it or none. Throws MissingValuesError and
+ * LeaseLostError. The fence and what it protects are sent at once: who has
+ * lost the lease has written something, which goes with the transaction.
+ */
 export async function storeRunWrites(
   tx: Queryable,
   fence: Fence,
   writes: readonly CheckpointWrite[],
-): Promise<"stored" | "lost"> {
-  const run = await fenceRun(tx, fence, writes);
-  if (run === null) return "lost";
-  for (const write of writes) {
-    const { thread_id } = write.kind === "put" ? write.record : write;
-    if (thread_id !== run.thread_id) await requireThread(tx, thread_id);
-    await writeCheckpoint(tx, write, fence.run_id);
-  }
-  return "stored";
+): Promise<void> {
+  const [fenced, stored] = await Promise.allSettled([
+    fenceRun(tx, fence, writes),
+    Promise.all(
+      writes.map((write) => writeCheckpoint(tx, write, fence.run_id)),
+    ),
+  ]);
+  if (fenced.status === "rejected") throw fenced.reason;
+  if (fenced.value === null) throw new LeaseLostError(fence);
+  if (stored.status === "rejected") throw stored.reason;
 }
 
-/** A graph may call another one with a thread id of its own choosing. */
-async function requireThread(tx: Queryable, threadId: string): Promise<void> {
-  if (!(await threadExists(tx, threadId)))
-    throw notFound(
-      `Thread with ID ${threadId} not found; a graph can only save to threads that exist`,
-    );
+/** A graph may call another one with a thread id of its own choosing. The database has refused it; this says why. */
+async function requireThreads(
+  db: Queryable,
+  writes: readonly CheckpointWrite[],
+): Promise<void> {
+  const ids = writes.map((write) =>
+    write.kind === "put" ? write.record.thread_id : write.thread_id,
+  );
+  for (const threadId of new Set(ids))
+    if (!(await threadExists(db, threadId)))
+      throw notFound(
+        `Thread with ID ${threadId} not found; a graph can only save to threads that exist`,
+      );
 }
