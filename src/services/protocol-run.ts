@@ -12,9 +12,12 @@ import { invalidArgument, ProtocolError } from "../model/protocol-error.ts";
 import { inProtocol } from "../model/protocol-run.ts";
 import { MULTITASK_STRATEGIES } from "../model/run.ts";
 import { threadRunCreate } from "../model/run-requests.ts";
+import type { RunEvent } from "../model/run-event.ts";
 import type { Thread } from "../model/thread.ts";
 import { listUnfinishedRuns } from "../storage/runs.ts";
 import { getThread } from "../storage/threads.ts";
+import { eventsSoFar } from "../stream/follow.ts";
+import { untilEnded } from "../stream/run-end.ts";
 import { createThreadRun } from "./accept-run.ts";
 import type { CommandParams, Done } from "./protocol-deps.ts";
 import { noSuchCheckpoint } from "./protocol-state.ts";
@@ -61,14 +64,15 @@ export async function respond(
 ): Promise<Done> {
   const resume = answersOf(params);
   const isStrict = params["strict_resume"] === true;
-  const thread = await getThread(deps.database, thread_id, caller.access);
+  const asked = Object.keys(resume);
+  const thread = await askedThread(deps, caller, thread_id, asked);
   const assistant_id = requireAssistantOf(thread);
   // A strict resume is checked by its run, which tells all who watch that it was refused.
-  if (!isStrict && thread !== null) requireWaiting(thread, Object.keys(resume));
+  if (!isStrict && thread !== null) requireWaiting(thread, asked);
   const { update, goto } = params;
   const { meta } = await createRun(deps, caller, {
     thread_id,
-    answers: Object.keys(resume),
+    answers: asked,
     request: {
       ...common(params),
       assistant_id,
@@ -82,6 +86,38 @@ export async function respond(
   });
   return { result: {}, ...(meta === undefined ? {} : { meta }) };
 }
+
+/** A question reaches its reader a little before the run has stopped at it. */
+const STOPPING_MS = 10_000;
+
+/** The thread, once the run that has asked one of these questions has stopped. */
+async function askedThread(
+  deps: RunDeps,
+  { access }: Caller,
+  thread_id: string,
+  ids: readonly string[],
+): Promise<Thread | null> {
+  const { database } = deps;
+  const thread = await getThread(database, thread_id, access);
+  if (thread?.status !== "busy") return thread;
+  const unfinished = await listUnfinishedRuns(database, thread_id);
+  const running = unfinished.find(({ q }) => q === "running");
+  if (running === undefined) return getThread(database, thread_id, access);
+  const { run_id } = running;
+  for await (const event of eventsSoFar(deps, { thread_id, run_id, after: -1 }))
+    if (isQuestion(event, ids)) {
+      await untilEnded(database, run_id, AbortSignal.timeout(STOPPING_MS));
+      return getThread(database, thread_id, access);
+    }
+  return thread;
+}
+
+const isQuestion = (
+  { event, data }: RunEvent,
+  ids: readonly string[],
+): boolean =>
+  event.startsWith("v2.input.requested") &&
+  ids.some((id) => data.includes(JSON.stringify(id)));
 
 const stateFork = z.object({
   checkpoint_id: uuid,

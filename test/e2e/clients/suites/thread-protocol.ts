@@ -32,7 +32,7 @@ export function threadProtocolSuite(driven: Driven): void {
   };
 
   describe.each<Transport>(["sse", "websocket"])("over %s", (transport) => {
-    const options = ["assistantId", `transport ${transport}`];
+    const options = ["assistantId", "transport"];
     const start = (thread: ThreadStream, input: unknown) =>
       driven.record.settle(
         { method: "threads.stream", options },
