@@ -10,6 +10,7 @@ import { CASES, crowd, type Case } from "./cases.ts";
 import { PEER, Running, SPOOL, type Contender } from "./contender.ts";
 import { Connections, load, type Latencies } from "./load.ts";
 import { treeUsage, usageOf } from "./process-usage.ts";
+import { protocolProfileOf, type ProtocolProfile } from "./protocol.ts";
 import { profileOf, type Profile } from "./profile.ts";
 import { writeReport } from "./report.ts";
 import type { Measured, Results } from "./results.ts";
@@ -26,6 +27,7 @@ const { values: flags } = parseArgs({
     "no-peer": { type: "boolean", default: false },
     "no-profile": { type: "boolean", default: false },
     "no-streams": { type: "boolean", default: false },
+    "no-protocol": { type: "boolean", default: false },
     "no-search": { type: "boolean", default: false },
     items: { type: "string", default: "100000" },
   },
@@ -149,6 +151,14 @@ if (!flags["no-streams"])
       { seconds: SECONDS, warmUp: WARM_UP },
       say,
     );
+const protocol: Record<string, ProtocolProfile> = {};
+if (!flags["no-protocol"])
+  for (const contender of contenders)
+    protocol[contender.name] = await protocolProfileOf(
+      contender,
+      { seconds: SECONDS, warmUp: WARM_UP },
+      say,
+    );
 const search = flags["no-search"]
   ? null
   : await searchProfileOf(
@@ -159,6 +169,7 @@ const files = writeReport({
   results,
   profiles,
   streams,
+  protocol,
   search,
   contenders,
   cases: chosen,

@@ -4,6 +4,12 @@ import { cpus, totalmem } from "node:os";
 import type { Case } from "./cases.ts";
 import type { Contender } from "./contender.ts";
 import type { Profile } from "./profile.ts";
+import {
+  OBSERVERS,
+  REPLAYED,
+  THREADS,
+  type ProtocolProfile,
+} from "./protocol.ts";
 import type { Results } from "./results.ts";
 import type { SearchProfile } from "./search.ts";
 import {
@@ -17,6 +23,7 @@ interface Report {
   results: Results;
   profiles: Record<string, Profile>;
   streams: Record<string, StreamProfile>;
+  protocol: Record<string, ProtocolProfile>;
   /** Null: not measured. */
   search: SearchProfile | null;
   contenders: readonly Contender[];
@@ -46,10 +53,10 @@ export function writeReport(report: Report): string[] {
   };
   const name = `${DIRECTORY}/${date}-${commit}`;
   mkdirSync(DIRECTORY, { recursive: true });
-  const { results, profiles, streams, search, contenders } = report;
+  const { results, profiles, streams, protocol, search, contenders } = report;
   writeFileSync(
     `${name}.json`,
-    `${JSON.stringify({ ...head, contenders: contenders.map(({ name: of, version, command }) => ({ name: of, version, command })), results, profiles, streams, search }, null, 2)}\n`,
+    `${JSON.stringify({ ...head, contenders: contenders.map(({ name: of, version, command }) => ({ name: of, version, command })), results, profiles, streams, protocol, search }, null, 2)}\n`,
   );
   writeFileSync(
     `${name}.md`,
@@ -69,6 +76,8 @@ export function writeReport(report: Report): string[] {
       ...profileTable(report),
       "",
       ...streamTable(report),
+      "",
+      ...protocolTable(report),
       "",
       ...searchTable(report),
       "",
@@ -192,6 +201,40 @@ function streamTable({ streams, contenders }: Report): string[] {
     ],
   ];
   return table(["", ...names], rows);
+}
+
+function protocolTable({ protocol, contenders }: Report): string[] {
+  const names = contenders
+    .map(({ name }) => name)
+    .filter((name) => protocol[name] !== undefined);
+  if (names.length === 0) return [];
+  const of = (read: (profile: ProtocolProfile) => number | null) =>
+    names.map((name) => {
+      const profile = protocol[name];
+      const value = profile === undefined ? null : read(profile);
+      return value === null ? "not measured" : value.toFixed(1);
+    });
+  const crowd = `${THREADS} threads with ${OBSERVERS} observers each`;
+  const rows = [
+    [
+      "from `run.start` to the first event, one at a time, p50 ms",
+      ...of((p) => p.firstEventP50),
+    ],
+    [
+      `runs of 100 chunks, ${crowd}, events per second`,
+      ...of((p) => p.observedPerSecond),
+    ],
+    ["of those observers, % that saw all", ...of((p) => p.completePercent)],
+    [
+      `${REPLAYED} events to a new subscriber, per second`,
+      ...of((p) => p.replayPerSecond),
+    ],
+  ];
+  return [
+    "The streaming protocol over SSE:",
+    "",
+    ...table(["", ...names], rows),
+  ];
 }
 
 function searchTable({ search }: Report): string[] {
