@@ -77,6 +77,22 @@ test("runs without a thread tell theirs, whether they were streamed, waited for,
     expect(body).toMatchObject({ status: "success", values: { total: 1 } });
 });
 
+test("the runs of a cron tell theirs", async () => {
+  const receiver = await startReceiver();
+  const { crons } = server.client;
+  const { cron_id } = (await crons.create("fan-out", {
+    schedule: "* * * * * *",
+    input: { text: "a" },
+    webhook: receiver.url,
+  })) as unknown as { cron_id: string };
+  await waitFor("one was told", () => receiver.calls.length > 0);
+  await crons.delete(cron_id);
+  expect(receiver.calls[0]?.body).toMatchObject({
+    status: "success",
+    values: { total: 1 },
+  });
+});
+
 test("a run that fails tells the error, and the state that it left", async () => {
   const receiver = await startReceiver();
   const { threads, runs } = server.client;
