@@ -30,8 +30,8 @@ export function toStoreIndex(
   return { embed, dims, fields, embedding: { source, dims } };
 }
 
-function toDims({ key, values }: Section): number {
-  const dims = values["dims"];
+function toDims(section: Section): number {
+  const dims = section.values["dims"];
   if (
     Number.isInteger(dims) &&
     (dims as number) > 0 &&
@@ -39,7 +39,7 @@ function toDims({ key, values }: Section): number {
   )
     return dims as number;
   throw new ConfigError(
-    `${key}.dims must be how many numbers a vector of the model has, from 1 to ${MAX_DIMS}`,
+    `${section.key}.dims must be how many numbers a vector of the model has, from 1 to ${MAX_DIMS}`,
   );
 }
 

@@ -152,7 +152,7 @@ describe("keys of langgraph.json", () => {
     expect(project).toMatchObject({
       ttl: { ttl_minutes: 43200 },
       storeTtl: { default_minutes: 43200 },
-      storeIndex: null,
+      storeIndex: { dims: 1536 },
     });
   });
 });
@@ -197,7 +197,9 @@ function variablesInCode(): string[] {
 
 /** The fields that the code reads, each once per section. `url` is one for others to be in. */
 function partsInCode(): string[] {
-  const files = ["src/config/sections.ts", "src/config/webhooks.ts"];
+  const files = ["sections", "store-index", "webhooks"].map(
+    (name) => `src/config/${name}.ts`,
+  );
   const found = files.flatMap((file) => [
     ...readFileSync(join(ROOT, file), "utf8").matchAll(
       /\b(?:text|texts|amount|flag|integer|ports|part)\((?:\w+, )?"(\w+)"[,)]|section\.values\["(\w+)"\]/g,
