@@ -12,7 +12,6 @@ export interface AttemptDeps {
   signingKeys: readonly Buffer[];
   /** Where paths of this server lead. */
   ownUrl: () => string | null;
-  timeoutMs: number;
 }
 
 export type AttemptOutcome =
@@ -35,16 +34,14 @@ const REDIRECTS = [307, 308];
 /** The receiver wants no more of them. */
 const GONE = 410;
 
-/** Sends a delivery once, over redirects if need be. Never rejects. */
+/** Sends a delivery once, over redirects if need be. The signal is the end of its time. Never rejects. */
 export async function attempt(
   deps: AttemptDeps,
   delivery: ClaimedDelivery,
   signal: AbortSignal,
 ): Promise<AttemptOutcome> {
   try {
-    const timeout = AbortSignal.timeout(deps.timeoutMs);
-    const any = AbortSignal.any([signal, timeout]);
-    const { status, retryAfter } = await follow(deps, delivery, any);
+    const { status, retryAfter } = await follow(deps, delivery, signal);
     if (status >= 200 && status < 300) return { kind: "delivered", status };
     return {
       kind: "failed",
@@ -57,7 +54,7 @@ export async function attempt(
     return {
       kind: "failed",
       status: null,
-      error: reason(cause, deps.timeoutMs),
+      error: reason(cause),
       isFinal: cause instanceof RefusedAddressError,
       retryAfterMs: 0,
     };
@@ -145,10 +142,9 @@ function standardHeaders(
 const retryAfterMs = (text: string | null): number =>
   text !== null && /^\d{1,6}$/.test(text) ? Number(text) * 1000 : 0;
 
-function reason(cause: unknown, timeoutMs: number): string {
+function reason(cause: unknown): string {
   const error = cause as NodeJS.ErrnoException;
-  if (error.name === "AbortError" || error.name === "TimeoutError")
-    return `the receiver did not answer within ${timeoutMs / 1000} s`;
+  if (error.name === "AbortError") return "the receiver did not answer in time";
   // Several addresses were tried: the error itself says nothing.
   if (cause instanceof AggregateError)
     return (cause.errors as Error[]).map(({ message }) => message).join("; ");

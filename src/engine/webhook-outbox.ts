@@ -20,7 +20,7 @@ import {
 } from "./webhook-attempt.ts";
 import { HostSlots } from "./webhook-slots.ts";
 
-export interface OutboxDeps extends Omit<AttemptDeps, "timeoutMs"> {
+export interface OutboxDeps extends AttemptDeps {
   database: Database;
   log: Logger;
 }
@@ -60,7 +60,9 @@ export class WebhookOutbox implements AsyncDisposable {
   readonly #deps: OutboxDeps;
   readonly #owner = uuid7();
   readonly #slots = new HostSlots();
-  readonly #closing = new AbortController();
+  /** Of the attempts that are under way. */
+  readonly #aborts = new Set<AbortController>();
+  #isCutOff = false;
   readonly #sending = new Set<Promise<void>>();
   #endings: (() => void)[] = [];
   #timer: NodeJS.Timeout | null = null;
@@ -102,13 +104,18 @@ export class WebhookOutbox implements AsyncDisposable {
     for (const end of this.#endings) end();
     await this.#looking;
     this.#clearTimers();
-    const timer = setTimeout(() => this.#closing.abort(), CLOSE_MS);
+    const timer = setTimeout(() => this.#cutOff(), CLOSE_MS);
     await Promise.all(this.#sending);
     clearTimeout(timer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #cutOff(): void {
+    this.#isCutOff = true;
+    for (const abort of this.#aborts) abort.abort();
   }
 
   async #look(): Promise<void> {
@@ -191,8 +198,7 @@ export class WebhookOutbox implements AsyncDisposable {
   /** Never rejects: what cannot be recorded is sent again when its claim is over. */
   async #attempt(delivery: ClaimedDelivery): Promise<void> {
     const { log } = this.#deps;
-    const deps = { ...this.#deps, timeoutMs: ATTEMPT_MS };
-    const outcome = await attempt(deps, delivery, this.#closing.signal);
+    const outcome = await this.#sendOnce(delivery);
     this.#slots.rate(delivery.host, outcome.kind === "delivered");
     try {
       await this.#record(delivery, outcome);
@@ -205,6 +211,16 @@ export class WebhookOutbox implements AsyncDisposable {
     }
   }
 
+  async #sendOnce(delivery: ClaimedDelivery): Promise<AttemptOutcome> {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), ATTEMPT_MS);
+    this.#aborts.add(abort);
+    const outcome = await attempt(this.#deps, delivery, abort.signal);
+    clearTimeout(timer);
+    this.#aborts.delete(abort);
+    return outcome;
+  }
+
   async #record(
     delivery: ClaimedDelivery,
     outcome: AttemptOutcome,
@@ -215,7 +231,7 @@ export class WebhookOutbox implements AsyncDisposable {
       return database.transaction((tx) =>
         setDelivered(tx, claim, outcome.status),
       );
-    if (this.#closing.signal.aborted)
+    if (this.#isCutOff)
       return database.transaction((tx) => releaseDelivery(tx, claim));
     const { status: response_status, error } = outcome;
     const retryInMs = outcome.isFinal ? null : waitMs(delivery, outcome);

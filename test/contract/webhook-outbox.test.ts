@@ -190,6 +190,13 @@ test("a receiver that does not answer holds up no other", async () => {
   await until(last, "delivered");
   // Bounded, however many there are.
   expect(silent.calls.length).toBeLessThanOrEqual(8);
+  // And each has its time, after which the receiver is asked one by one.
+  const id = String(silent.calls[0]?.headers["webhook-id"]);
+  const { last_error } = await waitFor("one is out of time", async () => {
+    const row = await read(id);
+    return row?.last_error != null ? row : null;
+  });
+  expect(last_error).toContain("did not answer in time");
 });
 
 test("what nobody answers is tried again after a while, for a day", async () => {
