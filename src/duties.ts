@@ -1,7 +1,9 @@
 import type { Config } from "./config/config.ts";
 import { Duty } from "./engine/duty.ts";
+import { retention } from "./engine/retention.ts";
 import { storeExpiry } from "./engine/store-expiry.ts";
 import { storeIndexing } from "./engine/store-indexing.ts";
+import { threadExpiry } from "./engine/thread-expiry.ts";
 import { fireDueCrons } from "./services/fire-crons.ts";
 import type { RunDeps } from "./services/run-deps.ts";
 import { CHANNELS } from "./storage/channels.ts";
@@ -16,9 +18,12 @@ export function dutiesOf(
   deps: RunDeps & { embedder: Embedder | null },
 ): Duty[] {
   const { database, log, embedder } = deps;
+  const streamRetentionMs = config.streamRetentionSeconds * 1000;
   const everyMs = config.storeTtl.sweep_minutes * 60_000;
   const duties = [
     cronDuty(deps, config),
+    retention({ database, log, streamRetentionMs }),
+    threadExpiry(deps, config.threadSweep),
     storeExpiry({ database, log, everyMs }),
   ];
   return embedder === null

@@ -5,7 +5,6 @@ import type { RunningServer, StartupEvents } from "./config/startup.ts";
 import { dutiesOf } from "./duties.ts";
 import { Dispatcher } from "./engine/dispatcher.ts";
 import { WebhookOutbox } from "./engine/webhook-outbox.ts";
-import { startRetention } from "./engine/retention.ts";
 import { ENGINE_DEFAULTS, type EngineSettings } from "./engine/settings.ts";
 import { ENDS, type EndedAs } from "./engine/run-record.ts";
 import type { App } from "./http/deps.ts";
@@ -89,8 +88,6 @@ export async function startServer(
     closers.push(() => outbox.close());
     await dispatcher.start();
     closers.push(() => dispatcher.close());
-    const streamRetentionMs = config.streamRetentionSeconds * 1000;
-    closers.push(startRetention({ ...parts, streamRetentionMs }));
     if (config.reload) closers.push(reloadOnChange(config, workers, log));
     const ready = workers.start();
     const runDeps = toRunDeps(config, { ...parts, workers });

@@ -6,7 +6,7 @@ import type { HeaderRules } from "../model/header-rules.ts";
 import type { RouteGroup } from "../model/route-groups.ts";
 import type { StoreTtl } from "../model/store-item.ts";
 import type { WebhookRules } from "../model/webhook-policy.ts";
-import type { TtlRule } from "../model/thread.ts";
+import type { ThreadSweep, TtlRule } from "../model/thread.ts";
 import type { GraphSpec } from "../protocol/graph-frames.ts";
 import type { Env } from "./env.ts";
 import type { StoreIndexConfig } from "./store-index.ts";
@@ -92,6 +92,7 @@ export interface Config {
   log: LogSettings;
   /** Null: threads do not expire unless they say so. */
   ttl: TtlRule | null;
+  threadSweep: ThreadSweep;
   storeTtl: StoreTtl;
   webhooks: WebhookSettings;
   /** Null: nothing is found by what it means. */

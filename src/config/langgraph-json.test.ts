@@ -164,6 +164,8 @@ describe("other keys", () => {
     [{ http: { cors: { allow_credentials: true } } }, /origins by name/],
     [{ checkpointer: { ttl: { strategy: "x" } } }, /delete, keep_latest/],
     [{ checkpointer: { ttl: { default_ttl: -1 } } }, /default_ttl/],
+    [{ checkpointer: { ttl: { sweep_interval_minutes: 0 } } }, /sweep_inter/],
+    [{ checkpointer: { ttl: { sweep_limit: "all" } } }, /sweep_limit/],
     [{ store: { ttl: { default_ttl: 0 } } }, /store\.ttl\.default_ttl/],
     [{ store: { ttl: { refresh_on_read: "no" } } }, /true or false/],
     [{ store: { ttl: 5 } }, /store\.ttl must be an object/],
@@ -179,6 +181,7 @@ describe("other keys", () => {
       write({ graphs: GRAPHS, checkpointer: { ttl } }),
     );
     expect(project.ttl).toEqual({ strategy: "keep_latest", ttl_minutes: 60 });
+    expect(project.threadSweep).toEqual({ every_minutes: 5, limit: 1000 });
   });
 
   test.each([

@@ -6,7 +6,11 @@ import type { CorsSettings } from "../model/cors.ts";
 import { SECRET_HEADERS, type HeaderRules } from "../model/header-rules.ts";
 import type { RouteGroup } from "../model/route-groups.ts";
 import { NO_STORE_TTL, type StoreTtl } from "../model/store-item.ts";
-import type { TtlRule } from "../model/thread.ts";
+import {
+  THREAD_SWEEP,
+  type ThreadSweep,
+  type TtlRule,
+} from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
 import { toGraphSpecs } from "./graph-specs.ts";
 import { readJsonFile } from "./json-file.ts";
@@ -20,6 +24,7 @@ import {
   toStoreTtl,
   toTtlRule,
 } from "./sections.ts";
+import { toThreadSweep } from "./thread-sweep.ts";
 import { toWebhookSection, type WebhookSection } from "./webhooks.ts";
 
 /** Where the project's variables come from: the key `env`. */
@@ -41,6 +46,7 @@ export interface Project {
   cors: CorsSettings | null;
   configurableHeaders: HeaderRules | null;
   ttl: TtlRule | null;
+  threadSweep: ThreadSweep;
   /** Parts of the API that are not served. */
   disabledRoutes: RouteGroup[];
   storeTtl: StoreTtl;
@@ -90,6 +96,7 @@ export function readProject(path: string): Project {
     configurableHeaders,
     disabledRoutes: toDisabledRoutes({ key: `${shown}: http`, values: http }),
     ttl: ttl && toTtlRule(ttl),
+    threadSweep: ttl === null ? THREAD_SWEEP : toThreadSweep(ttl),
     storeTtl: storeTtl === null ? NO_STORE_TTL : toStoreTtl(storeTtl),
     webhooks: toWebhookSection({
       webhooks: toSection(document["webhooks"], "webhooks", shown),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NO_STORE_TTL } from "../model/store-item.ts";
+import { THREAD_SWEEP } from "../model/thread.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Flags, Mode } from "./config.ts";
 import type { Env } from "./env.ts";
@@ -15,6 +16,7 @@ const PROJECT: Project = {
   cors: null,
   configurableHeaders: null,
   ttl: null,
+  threadSweep: THREAD_SWEEP,
   disabledRoutes: [],
   storeTtl: NO_STORE_TTL,
   webhooks: NO_WEBHOOKS,

@@ -47,6 +47,7 @@ export function resolveConfig(input: ConfigInput): {
     disabledRoutes: project.disabledRoutes,
     log: toLogSettings(env, machine),
     ttl: project.ttl,
+    threadSweep: project.threadSweep,
     storeTtl: project.storeTtl,
     webhooks: toWebhookSettings(project.webhooks, env),
     storeIndex: project.storeIndex,

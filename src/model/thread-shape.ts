@@ -31,7 +31,10 @@ const threadFields = z.object({
 const ttl = z.object({
   strategy: z.enum(TTL_STRATEGIES),
   ttl_minutes: z.number(),
-  expires_at: timestamp,
+  expires_at: timestamp.nullable().meta({
+    description:
+      "Null once `keep_latest` is done, until the thread changes again",
+  }),
 });
 
 export const threadShape = threadFields

@@ -40,8 +40,17 @@ export interface TtlRule {
 }
 
 export interface ThreadTtl extends TtlRule {
-  expires_at: string;
+  /** Null: what was to be done is done, until the thread changes again. */
+  expires_at: string | null;
 }
+
+/** How often expired threads are looked for, and how many are dealt with then. */
+export interface ThreadSweep {
+  every_minutes: number;
+  limit: number;
+}
+
+export const THREAD_SWEEP: ThreadSweep = { every_minutes: 5, limit: 1000 };
 
 /** How a thread stands after something moved its state: what a run, an update or supersteps leave behind. */
 export interface ThreadSnapshot {

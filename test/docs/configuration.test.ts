@@ -14,6 +14,7 @@ import type { Config } from "../../src/config/config.ts";
 import { KNOWN_KEYS, keyWarnings } from "../../src/config/known-keys.ts";
 import { readProject, type Project } from "../../src/config/langgraph-json.ts";
 import { NO_STORE_TTL } from "../../src/model/store-item.ts";
+import { THREAD_SWEEP } from "../../src/model/thread.ts";
 import { resolveConfig } from "../../src/config/resolve-config.ts";
 import { NO_WEBHOOKS } from "../../src/config/webhooks.ts";
 import { codes, rows, section } from "../support/guide-tables.ts";
@@ -175,6 +176,7 @@ const PROJECT: Project = {
   ...{ env: { kind: "none" }, cors: null, ttl: null, nodeVersion: null },
   storeIndex: null,
   storeTtl: NO_STORE_TTL,
+  threadSweep: THREAD_SWEEP,
   ...{ disabledRoutes: [], webhooks: NO_WEBHOOKS },
   ...{ protective: [], warnings: [], configurableHeaders: null },
 };
@@ -197,7 +199,7 @@ function variablesInCode(): string[] {
 
 /** The fields that the code reads, each once per section. `url` is one for others to be in. */
 function partsInCode(): string[] {
-  const files = ["sections", "store-index", "webhooks"].map(
+  const files = ["sections", "store-index", "thread-sweep", "webhooks"].map(
     (name) => `src/config/${name}.ts`,
   );
   const found = files.flatMap((file) => [
