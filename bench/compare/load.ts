@@ -62,6 +62,8 @@ export interface LoadOptions {
   seconds: number;
   /** Ends earlier, when this many are done. */
   count?: number;
+  /** Ends earlier, when this is so. */
+  until?: () => boolean;
 }
 
 /**
@@ -71,14 +73,14 @@ export interface LoadOptions {
 export async function load(
   connections: Connections,
   next: (index: number) => Request,
-  { seconds, count = Infinity }: LoadOptions,
+  { seconds, count = Infinity, until = () => false }: LoadOptions,
 ): Promise<Latencies> {
   const latencies: number[] = [];
   let index = 0;
   const startedAt = performance.now();
   const endsAt = startedAt + seconds * 1000;
   const client = async (_: unknown, connection: number): Promise<void> => {
-    while (index < count && performance.now() < endsAt) {
+    while (index < count && performance.now() < endsAt && !until()) {
       const request = next(index++);
       const sentAt = performance.now();
       await connections.send(connection, request);

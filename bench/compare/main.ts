@@ -6,6 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { backgroundProfileOf } from "./background.ts";
 import { CASES, crowd, type Case } from "./cases.ts";
 import { PEER, Running, SPOOL, type Contender } from "./contender.ts";
 import { Connections, load, type Latencies } from "./load.ts";
@@ -30,6 +31,9 @@ const { values: flags } = parseArgs({
     "no-protocol": { type: "boolean", default: false },
     "no-search": { type: "boolean", default: false },
     items: { type: "string", default: "100000" },
+    "no-background": { type: "boolean", default: false },
+    crons: { type: "string", default: "10000" },
+    expired: { type: "string", default: "100000" },
   },
 });
 
@@ -165,12 +169,19 @@ const search = flags["no-search"]
       { items: Number(flags.items), seconds: SECONDS },
       say,
     );
+const background = flags["no-background"]
+  ? null
+  : await backgroundProfileOf(
+      { crons: Number(flags.crons), threads: Number(flags.expired) },
+      say,
+    );
 const files = writeReport({
   results,
   profiles,
   streams,
   protocol,
   search,
+  background,
   contenders,
   cases: chosen,
   settings: { seconds: SECONDS, warmUp: WARM_UP, crowd: CROWD },

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
+import type { BackgroundProfile } from "./background.ts";
 import type { Case } from "./cases.ts";
-import type { Contender } from "./contender.ts";
+import { SPOOL, type Contender } from "./contender.ts";
 import type { Profile } from "./profile.ts";
 import {
   OBSERVERS,
@@ -26,6 +27,7 @@ interface Report {
   protocol: Record<string, ProtocolProfile>;
   /** Null: not measured. */
   search: SearchProfile | null;
+  background: BackgroundProfile | null;
   contenders: readonly Contender[];
   cases: readonly Case[];
   settings: { seconds: number; warmUp: number; crowd: number };
@@ -53,10 +55,11 @@ export function writeReport(report: Report): string[] {
   };
   const name = `${DIRECTORY}/${date}-${commit}`;
   mkdirSync(DIRECTORY, { recursive: true });
-  const { results, profiles, streams, protocol, search, contenders } = report;
+  const { results, profiles, streams, protocol, search, background } = report;
+  const { contenders } = report;
   writeFileSync(
     `${name}.json`,
-    `${JSON.stringify({ ...head, contenders: contenders.map(({ name: of, version, command }) => ({ name: of, version, command })), results, profiles, streams, protocol, search }, null, 2)}\n`,
+    `${JSON.stringify({ ...head, contenders: contenders.map(({ name: of, version, command }) => ({ name: of, version, command })), results, profiles, streams, protocol, search, background }, null, 2)}\n`,
   );
   writeFileSync(
     `${name}.md`,
@@ -80,6 +83,8 @@ export function writeReport(report: Report): string[] {
       ...protocolTable(report),
       "",
       ...searchTable(report),
+      "",
+      ...backgroundTable(report),
       "",
     ].join("\n"),
   );
@@ -236,6 +241,32 @@ function protocolTable({ protocol, contenders }: Report): string[] {
     ...table(["", ...names], rows),
   ];
 }
+
+function backgroundTable({ background }: Report): string[] {
+  if (background === null) return [];
+  const { crons, expiry } = background;
+  const { getMeanwhile, getAfter } = expiry;
+  const rows = [
+    [`${crons.crons} crons due in the same minute: the last has fired after, s`, crons.firedSeconds],
+    ["the last of their runs has ended after, s", crons.endedSeconds],
+    ["runs that they have created", crons.runs],
+    [`${expiry.threads} expired threads are swept in, s`, expiry.sweepSeconds],
+    ["thread get meanwhile, p50 ms", getMeanwhile.p50],
+    ["thread get meanwhile, p99 ms", getMeanwhile.p99],
+    ["thread get afterwards, p99 ms", getAfter.p99],
+  ] as const;
+  return [
+    "Crons and expiry:",
+    "",
+    ...table(
+      ["", SPOOL.name],
+      rows.map(([name, figure]) => [
+        name,
+        Number.isInteger(figure) ? String(figure) : figure.toFixed(1),
+      ]),
+    ),
+  ];
+} // prettier-ignore
 
 function searchTable({ search }: Report): string[] {
   if (search === null) return [];
