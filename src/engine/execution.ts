@@ -123,7 +123,7 @@ export class Execution {
     if (executing === null) return "handed back";
     this.#later(settings.runTimeoutMs, () => this.stop("timed out"));
     const outcome = await executing;
-    if ("writes" in outcome) this.#record.writes = outcome.writes ?? [];
+    if ("writes" in outcome) this.#record.rest = outcome;
     return this.#endOf(outcome);
   }
 

@@ -1,7 +1,9 @@
 import type { Counts } from "../lib/counts.ts";
 import type { Logger } from "../lib/logger.ts";
 import { retry } from "../lib/retry.ts";
+import type { ProducedEvent } from "../model/run-event.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
+import type { RunReport } from "../protocol/run-frames.ts";
 import { CHANNELS } from "../storage/channels.ts";
 import { LeaseLostError, MissingValuesError } from "../storage/checkpoints.ts";
 import type { Database, Queryable } from "../storage/database.ts";
@@ -40,8 +42,8 @@ export class RunRecord {
   readonly #deps: RecordDeps;
   readonly #run: ClaimedRun;
   readonly #giveUp: AbortSignal;
-  /** Of the attempt's checkpoints, those that are stored with its end. */
-  writes: readonly CheckpointWrite[] = [];
+  #writes: readonly CheckpointWrite[] = [];
+  #events: readonly ProducedEvent[] = [];
 
   constructor(deps: RecordDeps, run: ClaimedRun, giveUp: AbortSignal) {
     this.#deps = deps;
@@ -49,15 +51,22 @@ export class RunRecord {
     this.#giveUp = giveUp;
   }
 
+  /** What came with the end of the attempt is stored with it. */
+  set rest({ writes = [], events = [] }: Partial<RunReport>) {
+    this.#writes = writes;
+    this.#events = events;
+  }
+
   async end(end: RunEnd): Promise<void> {
     const { database, events, log } = this.#deps;
     const { run_id, thread_id } = this.#run;
+    events.hold(this.#run, this.#events);
     const closing = closingEvents(this.#run, end);
     const segment = this.#leaner(await events.take(this.#run, closing), end);
     const recorded = await this.#persistently(() =>
       database
         .transaction((tx) =>
-          recordEnd(tx, { run: this.#run, end, segment, writes: this.writes }),
+          recordEnd(tx, { run: this.#run, end, segment, writes: this.#writes }),
         )
         .catch(whyNot),
     );
@@ -88,13 +97,14 @@ export class RunRecord {
   /** Back to the queue, with what it has streamed and stored so far. */
   async handBack(cost: Cost): Promise<void> {
     const { events } = this.#deps;
+    void events.append(this.#run, this.#events);
     events.keep(this.#run.run_id); // the next attempt goes on from what readers have seen
     await this.#storeHandBack(await events.take(this.#run, []), cost);
   }
 
   /** Something that its last checkpoints build on was deleted under it: it goes on from what is stored, and keeps what it has streamed. */
   async #repeat(segment: Segment | null, closing: number): Promise<void> {
-    this.writes = [];
+    this.#writes = [];
     this.#deps.events.keep(this.#run.run_id);
     const events = segment?.events.slice(0, -closing) ?? [];
     await this.#storeHandBack(segment && { ...segment, events }, NO_COST);
@@ -117,11 +127,11 @@ export class RunRecord {
 
   /** Those that miss what they build on are not missed themselves: the next attempt makes them again. */
   async #storeWrites(tx: Queryable): Promise<void> {
-    if (this.writes.length === 0) return;
+    if (this.#writes.length === 0) return;
     try {
-      await storeRunWrites(tx, this.#run, this.writes);
+      await storeRunWrites(tx, this.#run, this.#writes);
     } catch (cause) {
-      if (cause instanceof MissingValuesError) this.writes = [];
+      if (cause instanceof MissingValuesError) this.#writes = [];
       throw cause; // all of the transaction is tried again
     }
   }

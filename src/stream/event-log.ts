@@ -47,6 +47,8 @@ interface OpenRun {
   sent: ProducedEvent[];
   /** Published after those, and not yet sent. */
   pending: ProducedEvent[];
+  /** The last ones: stored with the end of the run, and published after it. */
+  held: readonly ProducedEvent[];
 }
 
 const RETRY_BACKOFF = { firstMs: 200, maxMs: 5000 };
@@ -88,6 +90,7 @@ export class EventLog {
       cap: new EventCap(),
       sent: [],
       pending: [],
+      held: [],
     });
   }
 
@@ -157,6 +160,15 @@ export class EventLog {
   }
 
   /**
+   * The last events of a run. Who sees them may act on them at once, and is to
+   * find the run ended and its thread free: they are published by `close`.
+   */
+  hold(fence: Fence, events: readonly ProducedEvent[]): void {
+    const run = this.#find(fence);
+    if (run !== null) run.held = events;
+  }
+
+  /**
    * What is left to write of the run, with its closing events, for the finish
    * transaction. They are published by `close`, after the commit. Waits for the
    * batch on its way: once the run is finished, its fence would refuse it.
@@ -168,13 +180,14 @@ export class EventLog {
     const run = this.#find(fence);
     if (run === null) return null;
     while (run.sent.length > 0) await this.#batch;
-    const produced = run.isKept ? run.pending : resultFrames(run.pending);
+    const rest = [...run.pending, ...run.held];
+    const produced = run.isKept ? rest : resultFrames(rest);
     // What an attempt before it has streamed is in the table.
     if (!run.isKept && fence.attempt === 1)
       this.results.remember(fence.run_id, produced);
     const events = [...produced, ...closing];
     // Its last event has the number that it had live, so that the thread's numbers go on from there.
-    const first_seq = run.nextSeq - produced.length;
+    const first_seq = run.nextSeq + run.held.length - produced.length;
     this.#drop(run);
     this.#markSent(run);
     return { ...run.key, first_seq, events };
@@ -184,7 +197,9 @@ export class EventLog {
   close(fence: Fence, closing: readonly ProducedEvent[]): void {
     const run = this.#find(fence);
     if (run === null) return;
-    for (const produced of closing) this.#publish(run, produced);
+    if (closing.length > 0)
+      for (const produced of [...run.held, ...closing])
+        this.#publish(run, produced);
     this.#drop(run);
     this.#runs.delete(fence.run_id);
     this.#tell(run);

@@ -1,12 +1,15 @@
-import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import { PeerClosedError, PeerError } from "../protocol/peer.ts";
-import type { RunExecution, RunOutcome } from "../protocol/run-frames.ts";
+import type {
+  RunExecution,
+  RunOutcome,
+  RunReport,
+} from "../protocol/run-frames.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
 /** How an attempt ended: as the worker said, or without its word. */
 export type AttemptOutcome =
-  /** `writes`: of its checkpoints, those that are to be stored with its end. */
-  | (RunOutcome & { writes?: readonly CheckpointWrite[] })
+  /** With what is to be stored with its end: the rest of its checkpoints, and of its stream. */
+  | (RunOutcome & Partial<Pick<RunReport, "writes" | "events">>)
   /** Whether it did something after its last checkpoint is unknown. */
   | WorkerDeath
   /** The server could not store or read what the run needed: the graph is not at fault. */
@@ -26,8 +29,8 @@ export async function attemptOutcome(
   run: RunExecution,
 ): Promise<AttemptOutcome> {
   try {
-    const { outcome, writes } = await worker.execute(run);
-    return { ...outcome, writes };
+    const { outcome, writes, events } = await worker.execute(run);
+    return { ...outcome, writes, events };
   } catch (cause) {
     if (cause instanceof PeerClosedError)
       return {

@@ -117,14 +117,10 @@ export class WorkerHandle {
   }
 
   /** Rejects with PeerClosedError when the worker dies. */
-  async execute(run: RunExecution): Promise<Omit<RunReport, "events">> {
+  async execute(run: RunExecution): Promise<RunReport> {
     this.runs.add(run.run_id);
     try {
-      const report = await this.#peer.request("run.execute", run);
-      const { events, ...end } = report;
-      // There is always room for the last ones: their worker waits for nothing any more.
-      if (events.length > 0) void this.#onEvents(run, events);
-      return end;
+      return await this.#peer.request("run.execute", run);
     } finally {
       this.runs.delete(run.run_id);
       this.#leaveWhenIdle();
