@@ -36,7 +36,8 @@ export class SqliteAside {
 
   /** What was asked is answered first. */
   async close(): Promise<void> {
-    if (this.#thread !== null) await this.#ask("close");
+    // A thread that has ended meanwhile has nothing to close.
+    if (this.#thread !== null) await this.#ask("close").catch(() => {});
     this.#isClosed = true;
     await this.#thread?.terminate();
   }
