@@ -29,7 +29,7 @@ export interface OutboxDeps extends AttemptDeps {
 const ATTEMPT_MS = 10_000;
 
 /** Longer than any attempt, with its record: who has a claim for so long is dead. */
-const CLAIM_MS = 60_000;
+const CLAIM_MS = 30_000;
 
 const RETRY = { firstMs: 1000, maxMs: 3_600_000 };
 
@@ -138,7 +138,7 @@ export class WebhookOutbox implements AsyncDisposable {
       host: row.host,
       dueAt: Date.parse(row.next_attempt_at),
     }));
-    const open = waiting.filter(({ host }) => this.#slots.room(host) > 0);
+    const open = waiting.filter(({ host }) => this.#mayCall(host));
     this.#isBacklogged = open.length < waiting.length;
     open.sort((a, b) => a.dueAt - b.dueAt);
     const now = Date.now();
@@ -152,6 +152,12 @@ export class WebhookOutbox implements AsyncDisposable {
         ),
       );
     this.#isNudged = true; // for when the others are due
+  }
+
+  /** Paths of the server itself are for those instances that listen. */
+  #mayCall(host: string): boolean {
+    const isThere = host !== "" || this.#deps.ownUrl() !== null;
+    return isThere && this.#slots.room(host) > 0;
   }
 
   /** Returns how many are being sent now. */
