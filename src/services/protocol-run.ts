@@ -41,18 +41,34 @@ export async function startRun(
   const input = (params["input"] ?? null) as Json;
   const isFork = checkpointOf(params["config"]) !== undefined;
   const thread = await getThread(deps.database, thread_id, caller.access);
+  const sent = sentCommand(input);
   const waiting = input === null || isFork ? [] : interruptsOf(thread);
   return createRun(deps, caller, {
     thread_id,
-    answers: waiting,
+    answers: sent === null || sent["resume"] != null ? waiting : [],
     request: {
       ...common(params),
       assistant_id,
       langsmith_tracer: params["langsmith_tracer"],
       multitask_strategy: strategyOf(params),
-      ...(waiting.length > 0 ? { command: { resume: input } } : { input }),
+      ...(sent !== null
+        ? { command: sent }
+        : waiting.length > 0
+          ? { command: { resume: input } }
+          : { input }),
     },
   });
+}
+
+/** A `Command` of LangGraph, as its RemoteGraph sends it in the place of an input; null for an input. */
+function sentCommand(input: Json): JsonObject | null {
+  if (!isObject(input) || input["lg_name"] !== "Command") return null;
+  const { resume, update, goto } = input as JsonObject;
+  return {
+    ...(resume == null ? {} : { resume }),
+    ...(update == null ? {} : { update }),
+    ...(goto == null ? {} : { goto }),
+  };
 }
 
 /** Answers to interrupts, all of one checkpoint at once. */

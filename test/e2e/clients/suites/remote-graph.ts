@@ -6,17 +6,16 @@ import { eventually, expectRefused, type Driven } from "./driven.ts";
 
 /** The graph of a server as a graph of one's own program. It calls the client of its package, which is 1.15.0. */
 export function remoteGraphSuite(driven: Driven): void {
-  const remote = (graphId: string): RemoteGraph =>
-    driven.record.resource(
-      "RemoteGraph",
-      new RemoteGraph({
-        graphId,
-        client: driven.unrecorded({
-          apiUrl: driven.server.url,
-          callerOptions: { maxRetries: 0 },
-        }),
+  const unrecorded = (graphId: string): RemoteGraph =>
+    new RemoteGraph({
+      graphId,
+      client: driven.unrecorded({
+        apiUrl: driven.server.url,
+        callerOptions: { maxRetries: 0 },
       }),
-    );
+    });
+  const remote = (graphId: string): RemoteGraph =>
+    driven.record.resource("RemoteGraph", unrecorded(graphId));
 
   const newThread = async () => {
     const { thread_id } = await driven.client.threads.create();
@@ -31,6 +30,29 @@ export function remoteGraphSuite(driven: Driven): void {
     }).toBe("interrupted");
 
   describe("RemoteGraph", () => {
+    test("streamEvents, in version v3", async () => {
+      const config = await newThread();
+      // What it gives is more than the stream that a record would make of it.
+      const started = await unrecorded("trip").streamEvents(
+        { wish: "a weekend in Porto" },
+        { ...config, version: "v3" },
+      );
+      const states: unknown[] = [];
+      for await (const state of started.values) states.push(state);
+      expect(states.at(-1)).toMatchObject({ train: "the 9:30 to Porto" });
+      expect(started.interrupted).toBe(true);
+      await ended(config);
+      const resumed = await unrecorded("trip").streamEvents(
+        new Command({ resume: "window seat" }),
+        { ...config, version: "v3" },
+      );
+      for await (const _ of resumed.values); // to its end
+      const { values } = await remote("trip").getState(config);
+      expect(values).toMatchObject({
+        booked: "window seat on the 9:30 to Porto",
+      });
+    });
+
     test("getGraphAsync, getSubgraphsAsync", async () => {
       const plain = await remote("trip").getGraphAsync();
       expect(Object.keys(plain.nodes)).toContain("booking");
