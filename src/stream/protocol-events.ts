@@ -54,9 +54,16 @@ interface Told {
 function render(event: RunEvent, facts: RunFacts): ProtocolEvent | null {
   const [mode = "", ...namespace] = event.event.split("|");
   const told = mode.startsWith(PROTOCOL_PREFIX)
-    ? { method: mode.slice(PROTOCOL_PREFIX.length), params: inner(event.data) }
+    ? tellOwn(mode.slice(PROTOCOL_PREFIX.length), event.data)
     : TELL[mode]?.(event.data, facts);
   return told == null ? null : enveloped(event, namespace, told);
+}
+
+function tellOwn(method: string, data: string): Told {
+  const told = { method, params: inner(data) };
+  if (method !== "custom") return told;
+  const { name } = (JSON.parse(data) as { data: { name: string } }).data;
+  return { ...told, name };
 }
 
 function enveloped(

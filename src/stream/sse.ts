@@ -12,6 +12,9 @@ export const HEARTBEAT_MS = 5000;
 /** What one connection may have waiting in our memory before its source is no longer read. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 
+/** What is there at once leaves in one piece, up to so many characters: each piece costs a write. */
+const MAX_BATCH = 64 * 1024;
+
 /** How an event of the log stands in a stream. */
 export const runFrame = ({ seq, event, data }: RunEvent): string =>
   `id: ${seq}\nevent: ${event}\ndata: ${data}\n\n`;
@@ -35,8 +38,7 @@ export function sseStream<T>(
   frameOf: (event: T) => string,
   onClose: (isComplete: boolean) => void,
 ): ReadableStream<Uint8Array> {
-  const encode = (event: T) => ENCODER.encode(frameOf(event));
-  return streamOf(source, encode, HEARTBEAT, HEARTBEAT_MS, onClose);
+  return streamOf(source, frameOf, HEARTBEAT, HEARTBEAT_MS, onClose);
 }
 
 /** Keeps a waiting client's connection alive; leading white space is legal JSON. */
@@ -51,18 +53,12 @@ export function waitStream(
   async function* once() {
     yield await document;
   }
-  return streamOf(
-    once(),
-    (text) => ENCODER.encode(text),
-    NEWLINE,
-    NEWLINE_MS,
-    onClose,
-  );
+  return streamOf(once(), (text) => text, NEWLINE, NEWLINE_MS, onClose);
 }
 
 function streamOf<T>(
   source: AsyncGenerator<T>,
-  encode: (item: T) => Uint8Array,
+  textOf: (item: T) => string,
   filler: Uint8Array,
   fillerMs: number,
   onClose: (isComplete: boolean) => void,
@@ -75,9 +71,22 @@ function streamOf<T>(
         const next = await withinMs(pending, fillerMs);
         if (next === null) return controller.enqueue(filler);
         pending = null;
-        if (next.done !== true) return controller.enqueue(encode(next.value));
-        controller.close();
-        onClose(true);
+        if (next.done === true) {
+          controller.close();
+          return onClose(true);
+        }
+        let text = textOf(next.value);
+        const turn = new Promise<null>((resolve) =>
+          setImmediate(resolve, null),
+        );
+        while (text.length < MAX_BATCH) {
+          pending = source.next();
+          const more = await Promise.race([pending, turn]).catch(() => null);
+          if (more === null || more.done === true) break; // for the next pull
+          pending = null;
+          text += textOf(more.value);
+        }
+        controller.enqueue(ENCODER.encode(text));
       },
       cancel() {
         onClose(false);

@@ -3,6 +3,7 @@ import type { ProducedEvent } from "../model/run-event.ts";
 import { ProtocolLifecycle } from "./protocol-lifecycle.ts";
 import type { StreamChunk } from "./stream-chunk.ts";
 import type { StreamFrames } from "./stream-frames.ts";
+import type { MadeEvent, StreamTransformers } from "./stream-transformers.ts";
 import { wireText } from "./wire-json.ts";
 
 /**
@@ -14,33 +15,54 @@ import { wireText } from "./wire-json.ts";
 export class ProtocolFrames {
   readonly #frames: StreamFrames;
   readonly #lifecycle = new ProtocolLifecycle();
+  readonly #transformers: StreamTransformers | null;
   readonly #asked = new Set<string>();
 
-  constructor(frames: StreamFrames) {
+  constructor(frames: StreamFrames, transformers: StreamTransformers | null) {
     this.#frames = frames;
+    this.#transformers = transformers;
   }
 
   *of(chunk: StreamChunk): Generator<ProducedEvent> {
+    const isKept = this.#transformers?.see(chunk) ?? true;
+    const made = this.#transformers?.made() ?? [];
+    for (const event of made) this.#noteCause(event);
     yield* this.#lifecycle.before(chunk);
+    if (isKept) yield* this.#ofChunk(chunk);
+    yield* made.flatMap(madeFrame);
+    yield* this.#questions(chunk);
+    yield* this.#lifecycle.after(chunk);
+  }
+
+  *#ofChunk(chunk: StreamChunk): Generator<ProducedEvent> {
     if (isContentEvent(chunk)) yield messageFrame(chunk);
     else if (isCheckpointEnvelope(chunk))
       yield frame("checkpoints", chunk.namespace, { data: chunk.payload });
     else yield* this.#frames.of(chunk);
-    yield* this.#questions(chunk);
-    yield* this.#lifecycle.after(chunk);
+  }
+
+  /** A transformer may know why a namespace starts. */
+  #noteCause({ method, namespace, data }: MadeEvent): void {
+    if (method !== "lifecycle" || !isObject(data)) return;
+    const { cause } = data;
+    if (isObject(cause) && typeof cause["type"] === "string")
+      this.#lifecycle.noteCause(namespace, cause as { type: string });
   }
 
   ofEvent(event: object): Generator<ProducedEvent> {
     return this.#frames.ofEvent(event);
   }
 
-  *ofEnd(): Generator<ProducedEvent> {
+  async *ofEnd(): AsyncGenerator<ProducedEvent> {
     yield* this.#frames.ofEnd();
+    await this.#transformers?.end();
+    yield* (this.#transformers?.made() ?? []).flatMap(madeFrame);
     yield* this.#lifecycle.atEnd();
   }
 
   *ofFailure(cause: unknown, signal: AbortSignal): Generator<ProducedEvent> {
     yield* this.#frames.ofFailure(cause, signal);
+    this.#transformers?.fail(cause);
     yield* this.#lifecycle.atFailure(cause, signal);
   }
 
@@ -60,6 +82,10 @@ export class ProtocolFrames {
     }
   }
 }
+
+/** Lifecycles are told by their own rule, with what a transformer knows of them. */
+const madeFrame = ({ method, namespace, data }: MadeEvent): ProducedEvent[] =>
+  method === "lifecycle" ? [] : [frame(method, namespace, { data })];
 
 const frame = (
   method: string,

@@ -36,6 +36,7 @@ import { runSnapshot } from "./run-snapshot.ts";
 import { runStream } from "./run-stream.ts";
 import { StepGate } from "./step-gate.ts";
 import { SpoolStore } from "./store.ts";
+import { StreamTransformers } from "./stream-transformers.ts";
 import { StreamFrames } from "./stream-frames.ts";
 
 /** One attempt, while it runs here. */
@@ -200,7 +201,10 @@ async function produce(
   const { run, abort } = attempt;
   const { stream_mode: modes, subgraphs } = run.kwargs;
   if (run.resume && (await stoppedAtBreakpoint(graph, run))) return;
-  const frames = new ProtocolFrames(new StreamFrames({ modes, subgraphs }));
+  const frames = new ProtocolFrames(
+    new StreamFrames({ modes, subgraphs }),
+    run.kwargs.protocol == null ? null : StreamTransformers.of(graph),
+  );
   const call = runCall(run, abort.signal);
   const tracer = await runTracer(run, process.env);
   if (tracer !== null) call.options.callbacks = [tracer];
@@ -213,7 +217,7 @@ async function produce(
           : frames.ofEvent(produced.event);
       for (const event of events) await sender.send(event);
     }
-    for (const event of frames.ofEnd()) await sender.send(event);
+    for await (const event of frames.ofEnd()) await sender.send(event);
     for (const event of await feedback(run, prints)) await sender.send(event);
   } catch (cause) {
     if (!attempt.lost)
