@@ -2,16 +2,19 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { groupedBy } from "../lib/grouped-by.ts";
 import { isObject, type Json, type JsonObject } from "../lib/json.ts";
-import { systemAssistantId } from "../model/assistant.ts";
 import { badRequest } from "../model/errors.ts";
-import { requireNamespace } from "../model/store-item.ts";
 import type { Interrupts } from "../model/thread.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import type { SerializedCheckpoint } from "../protocol/convert-frames.ts";
-import { joined } from "../storage/store.ts";
 import type { Row } from "../storage/table-rows.ts";
 import type { Workers } from "../workers/port.ts";
-import { Unmovable, type ForeignParts, type ForeignUnit } from "./foreign.ts";
+import type { ForeignParts, ForeignUnit } from "./foreign.ts";
+import {
+  assistantUnit,
+  isMadeByServer,
+  itemUnit,
+  type ForeignAssistant,
+} from "./foreign-units.ts";
 import { isoTime, stateRows, threadRow } from "./threads.ts";
 
 /*
@@ -22,17 +25,10 @@ import { isoTime, stateRows, threadRow } from "./threads.ts";
  */
 
 interface Operations {
-  assistants: Record<string, Assistant>;
-  assistant_versions: (Omit<Assistant, "updated_at"> & { name?: string })[];
+  assistants: Record<string, ForeignAssistant>;
+  assistant_versions: ForeignAssistant[];
   threads: Record<string, Thread>;
   runs: Record<string, Run>;
-}
-
-interface Assistant extends JsonObject {
-  assistant_id: string;
-  graph_id: string;
-  version: number;
-  created_at: string;
 }
 
 interface Thread {
@@ -101,9 +97,16 @@ export function readDevFolder(
   const writes = writesByThread(saver);
   const runs = runsByThread(operations);
   return async function* (workers) {
+    const versions = groupedBy(
+      operations.assistant_versions,
+      ({ assistant_id }) => assistant_id,
+    );
     for (const assistant of Object.values(operations.assistants))
       if (!isMadeByServer(assistant))
-        yield assistantUnit(assistant, operations);
+        yield assistantUnit(
+          assistant,
+          () => versions.get(assistant.assistant_id) ?? [],
+        );
     for (const thread of Object.values(operations.threads))
       yield threadUnit(thread, {
         workers,
@@ -112,7 +115,12 @@ export function readDevFolder(
         writes: writes.get(thread.thread_id) ?? [],
       });
     for (const [, items] of store.data)
-      for (const [, item] of items) yield itemUnit(item);
+      for (const [, { createdAt, updatedAt, ...item }] of items)
+        yield itemUnit({
+          ...item,
+          created_at: createdAt,
+          updated_at: updatedAt,
+        });
   };
 }
 
@@ -135,47 +143,6 @@ function readJson<T>(folder: string, name: string, whenMissing?: T): T {
     throw badRequest(`${path} is not what the dev server writes`);
   return parsed["json"] as T;
 }
-
-/** Every server makes these for itself. */
-const isMadeByServer = ({ assistant_id, graph_id, version }: Assistant) =>
-  assistant_id === systemAssistantId(graph_id) && version === 1;
-
-function assistantUnit(
-  assistant: Assistant,
-  { assistant_versions }: Operations,
-): ForeignUnit {
-  const { assistant_id } = assistant;
-  const versions = assistant_versions.filter(
-    (version) => version.assistant_id === assistant_id,
-  );
-  return {
-    table: "assistants",
-    head: {
-      ...versionRow(assistant),
-      updated_at: isoTime(String(assistant["updated_at"])),
-    },
-    compared: ["version", "updated_at"],
-    load: async () => ({
-      rows: versions.map((version) => ({
-        table: "assistant_versions",
-        row: versionRow(version as Assistant),
-      })),
-      checkpoints: [],
-    }),
-  };
-}
-
-const versionRow = (assistant: Assistant): Row => ({
-  assistant_id: assistant.assistant_id,
-  version: assistant.version,
-  graph_id: assistant.graph_id,
-  name: assistant["name"] ?? assistant.graph_id,
-  description: assistant["description"] ?? null,
-  config: assistant["config"] ?? {},
-  context: assistant["context"] ?? {},
-  metadata: assistant["metadata"] ?? {},
-  created_at: isoTime(assistant.created_at),
-});
 
 interface ThreadParts {
   workers: Pick<Workers, "ask">;
@@ -340,32 +307,4 @@ function writesByThread({ writes }: Saver): Map<string, CheckpointWrite[]> {
   return groupedBy(all, (write) =>
     write.kind === "writes" ? write.thread_id : write.record.thread_id,
   );
-}
-
-function itemUnit(item: StoreItem): ForeignUnit {
-  return {
-    table: "store_items",
-    head: {
-      namespace: joined(item.namespace),
-      key: item.key,
-      value: item.value,
-      created_at: isoTime(item.createdAt),
-      updated_at: isoTime(item.updatedAt),
-      indexed_as: null,
-    },
-    compared: ["value"],
-    load: async () => {
-      requireMovable(item.namespace);
-      return { rows: [], checkpoints: [] };
-    },
-  };
-}
-
-/** Labels are joined with '.'. */
-export function requireMovable(namespace: readonly string[]): void {
-  try {
-    requireNamespace(namespace, { field: "namespace", allowEmpty: false });
-  } catch (cause) {
-    throw new Unmovable((cause as Error).message, { cause });
-  }
 }

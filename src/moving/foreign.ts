@@ -71,13 +71,23 @@ export async function importForeign(
       if (there === "missing") counts.added += 1;
       else counts.replaced += 1;
     } catch (cause) {
-      if (!(cause instanceof Unmovable)) throw cause;
+      const reason = reasonOf(cause);
+      if (reason === null) throw cause;
       const label = labelOf(placeOf(unit.table), unit.head);
-      report.failed.push(`${label}: ${cause.message}`);
+      report.failed.push(`${label}: ${reason}`);
     }
   }
   await database.durable();
   return report;
+}
+
+/** Null: it is not about this unit. */
+function reasonOf(cause: unknown): string | null {
+  if (cause instanceof Unmovable) return cause.message;
+  // In the words of either engine; a cron of an assistant that stayed behind, for instance.
+  return /foreign key/i.test((cause as Error).message)
+    ? "what it refers to is not here"
+    : null;
 }
 
 async function requireAlike(

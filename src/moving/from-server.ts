@@ -1,14 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
 import { isObject, type JsonObject } from "../lib/json.ts";
-import { systemAssistantId } from "../model/assistant.ts";
 import { AppError } from "../model/errors.ts";
 import { statusOf } from "../model/thread.ts";
 import type { StagedUpdate, StateTarget } from "../protocol/state-frames.ts";
-import { joined } from "../storage/store.ts";
 import type { Row } from "../storage/table-rows.ts";
 import type { Workers } from "../workers/port.ts";
-import { requireMovable } from "./dev-folder.ts";
 import { Unmovable, type ForeignParts, type ForeignUnit } from "./foreign.ts";
+import {
+  assistantUnit,
+  isMadeByServer,
+  itemUnit,
+  type ForeignAssistant,
+} from "./foreign-units.ts";
 import type { ForeignServer } from "./server-client.ts";
 import {
   rebuildHistory,
@@ -16,13 +19,7 @@ import {
   type ForeignState,
   type Superstep,
 } from "./supersteps.ts";
-import { isoTime, stateRows, threadRow } from "./threads.ts";
-
-interface Assistant extends JsonObject {
-  assistant_id: string;
-  graph_id: string;
-  version: number;
-}
+import { stateRows, threadRow } from "./threads.ts";
 
 interface Thread {
   thread_id: string;
@@ -59,13 +56,16 @@ interface Deps {
 export async function* fromServer(deps: Deps): AsyncGenerator<ForeignUnit> {
   const { server } = deps;
   const oldestFirst = { sort_by: "created_at", sort_order: "asc" };
-  const assistants = new Map<string, Assistant>();
-  for await (const assistant of server.search<Assistant>(
+  const assistants = new Map<string, ForeignAssistant>();
+  for await (const assistant of server.search<ForeignAssistant>(
     "/assistants/search",
     oldestFirst,
   )) {
     assistants.set(assistant.assistant_id, assistant);
-    if (!isMadeByServer(assistant)) yield assistantUnit(server, assistant);
+    if (!isMadeByServer(assistant))
+      yield assistantUnit(assistant, () =>
+        server.search(`/assistants/${assistant.assistant_id}/versions`, {}),
+      );
   }
   for await (const thread of server.search<Thread>(
     "/threads/search",
@@ -77,7 +77,11 @@ export async function* fromServer(deps: Deps): AsyncGenerator<ForeignUnit> {
     { namespace_prefix: [] },
     itemsIn,
   ))
-    yield itemUnit(item);
+    yield itemUnit({
+      ...item,
+      created_at: item.created_at ?? item.createdAt ?? "",
+      updated_at: item.updated_at ?? item.updatedAt ?? "",
+    });
   if ((await server.postIfThere("/runs/crons/search", { limit: 1 })) === null)
     return;
   for await (const cron of server.search<Row>(
@@ -90,49 +94,10 @@ export async function* fromServer(deps: Deps): AsyncGenerator<ForeignUnit> {
 const itemsIn = (answer: unknown): StoreItem[] =>
   (answer as { items: StoreItem[] }).items;
 
-const isMadeByServer = ({ assistant_id, graph_id, version }: Assistant) =>
-  assistant_id === systemAssistantId(graph_id) && version === 1;
-
-function assistantUnit(
-  server: ForeignServer,
-  assistant: Assistant,
-): ForeignUnit {
-  const { assistant_id } = assistant;
-  return {
-    table: "assistants",
-    head: {
-      ...versionRow(assistant),
-      updated_at: isoTime(String(assistant["updated_at"])),
-    },
-    compared: ["version", "updated_at"],
-    load: async () => {
-      const rows = [];
-      for await (const version of server.search<Assistant>(
-        `/assistants/${assistant_id}/versions`,
-        {},
-      ))
-        rows.push({ table: "assistant_versions", row: versionRow(version) });
-      return { rows, checkpoints: [] };
-    },
-  };
-}
-
-export const versionRow = (assistant: Assistant): Row => ({
-  assistant_id: assistant.assistant_id,
-  version: assistant.version,
-  graph_id: assistant.graph_id,
-  name: assistant["name"] ?? assistant.graph_id,
-  description: assistant["description"] ?? null,
-  config: assistant["config"] ?? {},
-  context: assistant["context"] ?? {},
-  metadata: assistant["metadata"] ?? {},
-  created_at: isoTime(String(assistant["created_at"])),
-});
-
 function threadUnit(
   deps: Deps,
   thread: Thread,
-  assistants: ReadonlyMap<string, Assistant>,
+  assistants: ReadonlyMap<string, ForeignAssistant>,
 ): ForeignUnit {
   const { thread_id, metadata } = thread;
   return {
@@ -155,7 +120,7 @@ function threadUnit(
   };
 }
 
-function configurableOf(assistant: Assistant | undefined): JsonObject {
+function configurableOf(assistant: ForeignAssistant | undefined): JsonObject {
   const config = assistant?.["config"];
   const configurable = isObject(config) ? config["configurable"] : null;
   return {
@@ -249,26 +214,6 @@ async function newestState(
     { limit: 1 },
   );
   return newest;
-}
-
-function itemUnit(item: StoreItem): ForeignUnit {
-  const { namespace, key, value } = item;
-  const created_at = item.created_at ?? item.createdAt ?? "";
-  const updated_at = item.updated_at ?? item.updatedAt ?? "";
-  return {
-    table: "store_items",
-    head: {
-      ...{ namespace: joined(namespace), key, value },
-      created_at: isoTime(created_at),
-      updated_at: isoTime(updated_at),
-      indexed_as: null,
-    },
-    compared: ["value"],
-    load: async () => {
-      requireMovable(namespace);
-      return { rows: [], checkpoints: [] };
-    },
-  };
 }
 
 const CRON_COLUMNS = [

@@ -25,7 +25,7 @@ import { waitFor } from "../support/wait.ts";
 import { startServer, TestServer, useServer } from "../support/server.ts";
 
 // The dev server may have to be installed first.
-vi.setConfig({ hookTimeout: 240_000, testTimeout: 90_000 });
+vi.setConfig({ hookTimeout: 240_000, testTimeout: 240_000 });
 
 const PROJECT = fileURLToPath(
   new URL("../fixtures/moving-graphs", import.meta.url),
@@ -243,6 +243,20 @@ describe("another Spool", () => {
   let made: Made;
   beforeAll(async () => {
     made = await populate(source.client);
+  });
+
+  test("gives its crons", async () => {
+    const cron = await source.client.crons.create("chat", {
+      schedule: "5 4 * * *",
+      timezone: "Europe/Berlin",
+      input: { messages: [] },
+      metadata: { team: "blue" },
+    });
+    const { server } = await imported("--from-server", source.url);
+    const moved = await server.client.crons.search({});
+    expect(moved).toEqual(await source.client.crons.search({}));
+    expect(moved.map(({ cron_id }) => cron_id)).toEqual([cron.cron_id]);
+    await source.client.crons.delete(cron.cron_id);
   });
 
   test("gives its threads with their histories, and again what it was given so itself", async () => {
