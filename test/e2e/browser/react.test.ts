@@ -24,7 +24,11 @@ const EXAMPLE = fileURLToPath(
 
 /** Slow enough that a page can be loaded again, or an answer be stopped, in the middle. */
 const TOKEN_MS = 50;
-const WORDS = Array.from({ length: 60 }, (_, n) => `word${n}`).join(" ");
+const words = (count: number) =>
+  Array.from({ length: count }, (_, n) => `word${n}`).join(" ");
+const WORDS = words(60);
+/** For what has to be seen while it is said, however slow the browser is. */
+const MANY_WORDS = words(160);
 const LETTER = "Please send an email to Ada: Lunch at noon";
 const REPLY = /^You said "(.*)". That was message (\d+) from you/;
 
@@ -81,28 +85,28 @@ function drive(
 
   test("an answer is shown token by token", async () => {
     await using chat = await open();
-    await chat.send("one two three four five");
+    await chat.send(WORDS);
     await chat.answered(1);
     const texts = await chat.textsShown();
     const partial = texts.filter((text) => !REPLY.test(text));
     expect(partial.length).toBeGreaterThan(5);
     for (const [n, text] of partial.entries())
       expect(text.startsWith(partial[n - 1] ?? "")).toBe(true);
-    expect(texts.at(-1)).toContain(`You said "one two three four five".`);
+    expect(texts.at(-1)).toContain(`You said "${WORDS}".`);
     await chat.send("six");
     expect(await chat.answered(2)).toContain(`You said "six"`);
   });
 
   test("a page that is loaded again in the middle of an answer shows the rest", async () => {
     await using chat = await open();
-    await chat.send(WORDS);
+    await chat.send(MANY_WORDS);
     await chat.textContains("word10 ");
     const before = await chat.lastText();
     await chat.reload();
     await chat.textContains("word10 ");
     // The run is still at it, and what the page had is there again.
     expect(await statusesOf(chat)).toEqual(["running"]);
-    expect(await chat.answered(1)).toContain(`You said "${WORDS}"`);
+    expect(await chat.answered(1)).toContain(`You said "${MANY_WORDS}"`);
     expect((await chat.lastText()).startsWith(before)).toBe(true);
     const partial = (await chat.textsShown()).filter(
       (text) => text !== "" && !REPLY.test(text),
@@ -123,7 +127,7 @@ function drive(
     await Promise.all([one.answered(2), other.answered(2)]);
     await other.reload();
     await other.answered(2);
-    await one.send(WORDS);
+    await one.send(MANY_WORDS);
     await other.textContains("word10 ");
     expect(await statusesOf(one)).toContain("running");
     await Promise.all([one.answered(3), other.answered(3)]);
