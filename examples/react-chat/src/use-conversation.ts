@@ -48,24 +48,22 @@ function useThread(server: Server, { id, onId }: ThreadProps) {
 /** The conversation, and what can be done with it. */
 export function useConversation(server: Server, thread: ThreadProps) {
   const stream = useThread(server, thread);
-  const { isAsking } = useRuns(stream, thread.onRun);
+  const { isAsking, begunBefore } = useRuns(stream, thread.onRun);
   const checkpoints = useCheckpoints(stream);
   const newest = newestOf(checkpoints.values());
   const [place, setPlace] = useState<Place | null>(null);
-  const [hidden, setHidden] = useState<ReadonlySet<unknown>>(new Set());
   const known = useMemo(() => idsIn(checkpoints.values()), [checkpoints]);
 
   const here = place !== null && place.newest === newest?.id ? place : null;
   // No checkpoint has yet what is just being said.
-  const unkept = stream.messages.filter(({ id }) => !known.has(id));
   const messages: ChatMessage[] = [
     ...(here ?? newest ?? { messages: [] }).messages,
-    ...unkept.filter(({ id }) => !hidden.has(id)),
+    ...stream.messages.filter(
+      ({ id }) => !known.has(id) && !begunBefore.has(id),
+    ),
   ];
 
   function submit(content: string, from: Place | null) {
-    // Of an answer that was stopped, the thread has nothing.
-    setHidden(new Set(unkept.map(({ id }) => id)));
     setPlace(from);
     void stream.submit(
       { messages: [{ type: "human", content }] },

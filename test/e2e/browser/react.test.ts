@@ -272,4 +272,23 @@ function drive(
     await chat.send("and now?");
     expect(await chat.answered(2)).toContain(`You said "and now?"`);
   });
+
+  test("a server that dies in the middle of an answer gives it when it is back", async () => {
+    await using chat = await open();
+    await chat.send(WORDS);
+    await chat.textContains("word10 ");
+    await chat.without(/ERR_|WebSocket/, async () => {
+      await server.kill9();
+      await server.start();
+      await chat.answered(1);
+    });
+    expect(await chat.aiTexts()).toEqual([
+      expect.stringContaining(`You said "${WORDS}"`),
+    ]);
+    expect(await chat.page.getByRole("alert").count()).toBe(0);
+    await chat.send("and now?");
+    expect(await chat.answered(2)).toContain(`You said "and now?"`);
+    expect(await chat.humanTexts()).toEqual([WORDS, "and now?"]);
+    expect(await chat.aiTexts()).toHaveLength(2);
+  });
 }
