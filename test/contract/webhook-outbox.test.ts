@@ -109,6 +109,14 @@ describe("the end of a run", () => {
     ]);
   });
 
+  test("puts nothing there while webhooks are turned off, though the run shows its webhook", async () => {
+    queue.deps.webhooks = { ...queue.deps.webhooks, isEnabled: false };
+    const run = await started();
+    expect(run.kwargs.webhook).toBe("https://example.com/hook");
+    expect(await queue.finish(run)).toBe("finished");
+    expect(await deliveries()).toEqual([]);
+  });
+
   test("that is not stored leaves nothing to be told", async () => {
     const run = await started();
     const end = { status: "success", error: null, snapshot: null } as const;
