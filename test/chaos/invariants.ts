@@ -40,7 +40,7 @@ export const INVARIANTS: Record<string, string> = {
   "the input of a run that has written is not marked as applied": `
     select run_id, checkpoint_id from runs join checkpoints using (thread_id, run_id)
     where not input_applied and checkpoint_ns = ''
-      and json_extract(checkpoints.metadata, '$.step') <> -2`,
+      and cast(checkpoints.metadata ->> 'step' as integer) <> -2`,
 
   "a checkpoint has lost the one before it": `
     select thread_id, checkpoint_id, parent_checkpoint_id from checkpoints as child
@@ -64,38 +64,40 @@ export const INVARIANTS: Record<string, string> = {
   // What clients of the crash tests say of the threads that they make; copies inherit it.
   "a thread with supersteps, or a copy of one, is there in part": `
     select thread_id from threads
-    where json_extract(metadata, '$.supersteps') > (
+    where cast(metadata ->> 'supersteps' as integer) > (
       select count(*) from checkpoints where checkpoints.thread_id = threads.thread_id)`,
 
   "a batch of events does not have as many lines as numbers": `
     select thread_id, first_seq, last_seq from event_segments
-    where length(events) - length(replace(events, char(10), '')) <> last_seq - first_seq`,
+    where length(events) - length(replace(events, '\n', '')) <> last_seq - first_seq`,
 
   "batches of events overlap, or one is missing inside an attempt": `
     select * from (
       select thread_id, run_id, attempt, first_seq,
         lag(last_seq) over thread_order as before,
-        lag(run_id || attempt) over thread_order = run_id || attempt as is_same
+        lag(run_id) over thread_order = run_id
+          and lag(attempt) over thread_order = attempt as is_same
       from event_segments
       window thread_order as (partition by thread_id order by first_seq))
-    where first_seq <= before or (is_same and first_seq <> before + 1)`,
+    as pairs where first_seq <= before or (is_same and first_seq <> before + 1)`,
 
   "the events of an attempt do not begin at its beginning": `
     select run_id, attempt, events from event_segments as segment
     where run_id in (select run_id from runs where keeps_events)
-      and events not like 'metadata' || char(9) || '%'
+      and events not like 'metadata\t%'
       and not exists (
         select 1 from event_segments
         where run_id = segment.run_id and attempt = segment.attempt
           and first_seq < segment.first_seq)`,
 
   "the stream of a run that has ended does not end": `
-    select run_id, (
-      select events from event_segments
-      where run_id = runs.run_id order by first_seq desc limit 1) as last
-    from runs
-    where q = 'done' and attempt > 0
-      and coalesce(last, '') not like '%end' || char(9) || '{%'`,
+    select * from (
+      select run_id, (
+        select events from event_segments
+        where run_id = runs.run_id order by first_seq desc limit 1) as last
+      from runs
+      where q = 'done' and attempt > 0) as ended
+    where coalesce(last, '') not like '%end\t{%'`,
 
   "events of a thread are numbered above what it has given out": `
     select thread_id, event_seq, last_seq from event_segments

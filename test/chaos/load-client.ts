@@ -8,22 +8,23 @@ import {
   type ExpectedThread,
 } from "../support/ledger-model.ts";
 import type { Random } from "../support/random.ts";
-import type { TestServer } from "../support/server.ts";
+import type { Served } from "../support/served.ts";
 import { Contradiction, type Chronicle } from "./chronicle.ts";
 import { requestFor } from "./load-requests.ts";
+import { isRefusal } from "./refusals.ts";
 
 const MAX_THREADS = 8;
 const MAX_LOG = 40;
 const MAX_ITEMS = 12;
-
-/** What a request is told whose worker was killed twice while it answered. */
-const WORKERS_DIED = "the worker died while it answered; try again";
 
 /** It may be tried again, so nothing of it has happened. */
 class Refused extends Error {}
 
 /** The connection broke. What was asked may have happened. */
 class Unanswered extends Error {}
+
+/** Resolves when it is written down what became of all that the client has asked. */
+export type OnBreak = (client: string) => Promise<void>;
 
 interface Answer {
   headers: Headers;
@@ -36,31 +37,38 @@ interface Answer {
  * what it is told. Its answers must agree with what it was told before.
  */
 export class LoadClient {
-  readonly #server: TestServer;
+  readonly #server: Served;
+  readonly #onBreak: OnBreak | null;
   readonly #chronicle: Chronicle;
   readonly #random: Random;
   readonly #name: string;
   #count = 0;
 
   constructor(params: {
-    server: TestServer;
+    server: Served;
+    onBreak: OnBreak | null;
     chronicle: Chronicle;
     random: Random;
     name: string;
   }) {
     this.#server = params.server;
+    this.#onBreak = params.onBreak;
     this.#chronicle = params.chronicle;
     this.#random = params.random;
     this.#name = params.name;
   }
 
-  /** Until the signal, or until the server does not answer any more. */
+  /** Until the signal, or until the server does not answer and nobody knows what to do then. */
   async work(signal: AbortSignal): Promise<void> {
-    try {
-      while (!signal.aborted) await this.#step().catch(ifRefused);
-    } catch (error) {
-      if (!(error instanceof Unanswered)) throw error;
-    }
+    while (!signal.aborted)
+      try {
+        await this.#step();
+      } catch (error) {
+        if (error instanceof Refused) continue;
+        if (!(error instanceof Unanswered)) throw error;
+        if (this.#onBreak === null) return;
+        await this.#onBreak(this.#name);
+      }
   }
 
   async #step(): Promise<void> {
@@ -222,8 +230,7 @@ export class LoadClient {
     const { headers } = response;
     if (response.ok) options.onHead?.({ headers, text: "" });
     const text = await response.text().catch(unanswered);
-    if (response.status === 503 && text.includes(WORKERS_DIED))
-      throw new Refused();
+    if (isRefusal(response.status, text)) throw new Refused();
     if (!response.ok) {
       const problem = `${method} ${path} answered ${response.status}: ${text}`;
       throw new Contradiction(this.#model, line, problem);
@@ -268,10 +275,6 @@ export class LoadClient {
 
 const unanswered = (cause: unknown): never => {
   throw new Unanswered("no answer", { cause });
-};
-
-const ifRefused = (error: unknown): void => {
-  if (!(error instanceof Refused)) throw error;
 };
 
 /** What the client learns from the answer. */

@@ -2,10 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Operation } from "../support/ledger-entries.ts";
 import { Random } from "../support/random.ts";
-import type { TestServer } from "../support/server.ts";
+import type { Served } from "../support/served.ts";
 import { waitFor } from "../support/wait.ts";
 import { Chronicle } from "./chronicle.ts";
-import { LoadClient } from "./load-client.ts";
+import { LoadClient, type OnBreak } from "./load-client.ts";
 import { SEED } from "./seed.ts";
 
 const CLIENTS = Number(process.env["CHAOS_CLIENTS"] ?? 6);
@@ -22,7 +22,8 @@ export class Load {
   readonly #clients: LoadClient[];
   #hasFailed = false;
 
-  constructor(server: TestServer) {
+  /** Without `onBreak` a client whose connection breaks is done. */
+  constructor(server: Served, onBreak: OnBreak | null = null) {
     this.chronicle = new Chronicle(server.directory);
     const { chronicle } = this;
     this.#clients = Array.from(
@@ -30,6 +31,7 @@ export class Load {
       (_, n) =>
         new LoadClient({
           server,
+          onBreak,
           chronicle,
           random: new Random(SEED + n + 1),
           name: `c${n}`,
@@ -94,7 +96,7 @@ export class Load {
 }
 
 /** Every run that was accepted has the time to end. */
-export async function untilIdle(server: TestServer): Promise<void> {
+export async function untilIdle(server: Served): Promise<void> {
   await waitFor(
     "every accepted run has ended",
     async () => (await server.client.threads.count({ status: "busy" })) === 0,

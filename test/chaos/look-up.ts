@@ -15,9 +15,12 @@ type Outcome = { happened: boolean; thread?: string; run_id?: string };
 export async function lookUpUnanswered(
   chronicle: Chronicle,
   there: WhatIsThere,
+  /** Of one client only. */
+  who: string | null = null,
 ): Promise<void> {
   for (const asked of [...chronicle.model.open.values()]) {
     const { op, client } = asked;
+    if (who !== null && client !== who) continue;
     const outcome = await outcomeOf(asked, chronicle, there);
     chronicle.record({ op, client, says: "found", ...outcome });
   }

@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { JsonObject } from "../../src/lib/json.ts";
 import type { Random } from "../support/random.ts";
-import type { TestServer } from "../support/server.ts";
+import type { Served } from "../support/served.ts";
 import { sseFrames } from "../support/sse-frames.ts";
 import { waitFor } from "../support/wait.ts";
+import { isRefusal } from "./refusals.ts";
 import type { FollowedRun, Job, Reader } from "./followed-run.ts";
 
 /** Long enough for a server that starts on a loaded machine. */
@@ -26,13 +27,21 @@ export class StreamClient {
   /** Frames that all of its readers have seen. */
   framesSeen = 0;
   answered = 0;
-  readonly #server: TestServer;
+  readonly #server: Served;
+  readonly #untilBack: () => Promise<void>;
   readonly #random: Random;
   readonly #name: string;
   #count = 0;
 
-  constructor(params: { server: TestServer; random: Random; name: string }) {
+  constructor(params: {
+    server: Served;
+    random: Random;
+    name: string;
+    /** Resolves when it can be looked up what became of a request whose connection broke. */
+    untilBack?: () => Promise<void>;
+  }) {
     this.#server = params.server;
+    this.#untilBack = params.untilBack ?? (() => answers(params.server));
     this.#random = params.random;
     this.#name = params.name;
   }
@@ -261,15 +270,8 @@ export class StreamClient {
       .catch(unanswered);
     if (response.ok || response.status === 409) return response;
     const text = await response.text().catch(unanswered);
+    if (isRefusal(response.status, text)) throw new Unanswered(text);
     throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
-  }
-
-  async #untilBack(): Promise<void> {
-    await waitFor(
-      "the server is back",
-      async () => (await this.#server.fetch("/ok")).ok,
-      { timeoutMs: BACK_MS, everyMs: 50 },
-    );
   }
 
   #op(what: string): string {
@@ -279,9 +281,17 @@ export class StreamClient {
 }
 
 /** Where the steps of all runs of a thread note that they start and end. */
-export const notesOf = (server: TestServer, thread_id: string): string =>
+export const notesOf = (server: Served, thread_id: string): string =>
   join(server.directory, `${thread_id}.notes`);
 
 const unanswered = (cause: unknown): never => {
   throw new Unanswered("no answer", { cause });
 };
+
+async function answers(server: Served): Promise<void> {
+  await waitFor(
+    "the server is back",
+    async () => (await server.fetch("/ok")).ok,
+    { timeoutMs: BACK_MS, everyMs: 50 },
+  );
+}

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../src/lib/json.ts";
-import type { TestServer } from "../support/server.ts";
+import type { Served } from "../support/served.ts";
 import { logIn } from "./load-client.ts";
 
 export interface FoundRun {
@@ -36,9 +36,9 @@ const PAGE = 1000;
 
 /** What the server gives on its routes; 404 is null, everything else that is not 200 throws. */
 export class WhatIsThere {
-  readonly #server: TestServer;
+  readonly #server: Served;
 
-  constructor(server: TestServer) {
+  constructor(server: Served) {
     this.#server = server;
   }
 

@@ -50,6 +50,8 @@ export interface ServerOptions {
   listens?: boolean;
   /** A data folder to begin with, which is copied. */
   dataFrom?: string;
+  /** The built program; ours unless told otherwise. */
+  program?: string;
 }
 
 /** Where a command finds a project and its data. */
@@ -129,7 +131,8 @@ export class TestServer {
     this.#port ||= await freePort();
     await this.prepare();
     const log = openSync(this.#log, "a");
-    const child = spawn(process.execPath, [PROGRAM, ...this.#flags()], {
+    const { program = PROGRAM } = this.#options;
+    const child = spawn(process.execPath, [program, ...this.#flags()], {
       cwd: this.directory,
       env: {
         ...cleanEnvironment(),
