@@ -77,9 +77,13 @@ export class Faults {
     if (server === undefined) return;
     const isLong = LONG.includes(fault);
     // Somebody is to take over and to answer.
-    if (isLong) while (this.#untroubled().length < 2) await this.#oneLessLasts();
+    if (isLong)
+      while (this.#untroubled().length < 2) await this.#oneLessLasts();
     this.happened.push(fault);
-    const happening = this.#happen(fault, this.#random.pick(this.#untroubled()));
+    const happening = this.#happen(
+      fault,
+      this.#random.pick(this.#untroubled()),
+    );
     if (!isLong) return happening;
     const lasting = happening.finally(() => this.#lasting.delete(lasting));
     lasting.catch(() => {}); // `go` tells
