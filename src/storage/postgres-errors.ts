@@ -5,9 +5,9 @@ const SERIALIZATION_FAILURE = "40001";
 const DEADLOCK_DETECTED = "40P01";
 const DISK_FULL = "53100";
 
-/** The server went, goes or is not there yet, or has no connection left; also what `pg` says of sockets. */
+/** The server went, goes or is not there yet, has no connection left, or has given up on us; also what `pg` says of sockets. */
 const CONNECTION_CODES =
-  /^(08...|57P0[1-5]|53300|ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+  /^(08...|57P0[1-5]|53300|25P03|ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
 
 /** NOTE: `pg` has no code for these. */
 const CONNECTION_MESSAGES =

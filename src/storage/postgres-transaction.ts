@@ -19,6 +19,13 @@ export class UnknownOutcome extends Error {
 }
 
 /**
+ * A transaction waits for nothing but its own statements. Whoever is silent in
+ * the midst of one for so long stands still, or its machine has gone: what it
+ * has locked is free again before its lease ends, so that others can take over.
+ */
+const SILENCE_MS = 5000;
+
+/**
  * One transaction on a connection. It begins with its first statement, in the
  * same round trip, and asks for its own id there: with it the outcome of a
  * commit whose answer was lost can be looked up.
@@ -65,7 +72,7 @@ export class PostgresTransaction implements Queryable {
   #begin(): Promise<string> {
     const begun = this.#client
       .query<{ xid: string }>({
-        text: "begin; select cast(pg_current_xact_id() as text) as xid",
+        text: `begin; select cast(pg_current_xact_id() as text) as xid, set_config('idle_in_transaction_session_timeout', '${SILENCE_MS}', true)`,
       })
       // Two statements in one, so two results.
       .then((results) => {

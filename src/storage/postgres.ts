@@ -76,6 +76,8 @@ export class PostgresDatabase implements Database {
     this.#pool.on("error", (cause) =>
       log.debug({ err: cause }, "a connection to the database was lost"),
     );
+    // The pool listens to idle ones only; of one that is in use, the next statement tells.
+    this.#pool.on("connect", (client) => client.on("error", () => {}));
     this.#hints = new PostgresHints({
       open: () =>
         new pg.Client({ ...connection, connectionString: directUri ?? uri }),

@@ -65,7 +65,7 @@ export class Load {
     await waitFor(
       "clients get on with their work",
       () => this.#hasFailed || this.chronicle.acknowledged >= wanted,
-      { timeoutMs: 30_000, everyMs: 5 },
+      { timeoutMs: 90_000, everyMs: 5 },
     );
   }
 
