@@ -1,0 +1,184 @@
+/** Two versions of Spool on one database while the newer is rolled out, and instances that make room for others. */
+import {
+  cpSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { newestSchema } from "../../src/storage/migrate.ts";
+import { readNotes } from "../support/diary.ts";
+import { createDatabase } from "../support/postgres.ts";
+import {
+  CRASH_GRAPHS,
+  startServer,
+  TestServer,
+  type ServerOptions,
+} from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+async function database({ migrated = true } = {}): Promise<string> {
+  const { uri, drop } = await createDatabase({ migrated });
+  onTestFinished(drop);
+  return uri;
+}
+
+const startInstance = (
+  postgresUri: string,
+  options: ServerOptions = {},
+): Promise<TestServer> =>
+  startServer({ config: CRASH_GRAPHS, workers: 1, ...options, postgresUri });
+
+/** The program of a version that has one migration more. Gives its path. */
+function newerVersion(migration: { name: string; text: string }): string {
+  const directory = mkdtempSync(join(tmpdir(), "spool-newer-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  cpSync(join(ROOT, "dist"), join(directory, "dist"), { recursive: true });
+  cpSync(join(ROOT, "package.json"), join(directory, "package.json"));
+  symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
+  const migrations = join(directory, "dist/storage/migrations/postgres");
+  writeFileSync(join(migrations, migration.name), migration.text);
+  return join(directory, "dist/cli/index.js");
+}
+
+async function query<Row extends pg.QueryResultRow>(
+  uri: string,
+  text: string,
+): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: uri });
+  await client.connect();
+  try {
+    return (await client.query<Row>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function counted(
+  { client, directory }: TestServer,
+  steps: number,
+  ms: number,
+) {
+  const file = join(directory, `counted-${crypto.randomUUID()}`);
+  const { thread_id } = await client.threads.create();
+  const { run_id } = await client.runs.create(thread_id, "counted", {
+    input: { file, steps, ms },
+    config: { recursion_limit: 1000 },
+    durability: "sync",
+  });
+  const notes = () => readNotes(file);
+  return { thread_id, run_id, notes };
+}
+
+test("servers that start at once on an empty database migrate it once, and all serve", async () => {
+  const uri = await database({ migrated: false });
+  const servers = await Promise.all(
+    Array.from({ length: 5 }, () => startInstance(uri)),
+  );
+  const applied = await query<{ number: number }>(
+    uri,
+    "select number from migrations order by number",
+  );
+  expect(applied.at(-1)?.number).toBe(newestSchema());
+  expect(new Set(applied.map(({ number }) => number)).size).toBe(
+    applied.length,
+  );
+  const { thread_id } = await servers[0]!.client.threads.create();
+  for (const { client } of servers)
+    expect((await client.threads.get(thread_id)).thread_id).toBe(thread_id);
+});
+
+test("an older server serves on beside a newer one, and starts again on its schema", async () => {
+  const uri = await database();
+  const older = await startInstance(uri);
+  const before = await counted(older, 2, 1);
+  await older.client.runs.join(before.thread_id, before.run_id);
+  const newer = await startInstance(uri, {
+    program: newerVersion({
+      name: "9001-future.sql",
+      text: `alter table threads add column future text not null default 'new';
+        alter table runs add column future jsonb;
+        create table futures (thread_id text references threads on delete cascade);`,
+    }),
+  });
+  for (const round of ["beside it", "started again"])
+    for (const [one, other] of [
+      [older, newer],
+      [newer, older],
+    ] as const) {
+      const run = await counted(one, 3, 1);
+      expect(
+        await other.client.runs.join(run.thread_id, run.run_id),
+        round,
+      ).toMatchObject({ done: [1, 2, 3] });
+      await one.client.threads.delete(run.thread_id);
+      if (one === newer) await older.restart();
+    }
+});
+
+test("an older server refuses to start on a schema that it cannot serve, and says so", async () => {
+  const uri = await database();
+  const older = await startInstance(uri);
+  await query(
+    uri,
+    "insert into migrations (number, name) values (9002, '9002-turned.breaking.sql')",
+  );
+  await expect(older.restart()).rejects.toThrow(
+    /written by a newer version of Spool \(9002-turned\.breaking\.sql\).*update Spool/s,
+  );
+});
+
+test("an instance that is stopped hands its run to another within a second, with no attempt lost", async () => {
+  const uri = await database();
+  const stopped = await startInstance(uri, {
+    env: { BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: "1", BG_JOB_MAX_RETRIES: "1" },
+  });
+  const run = await counted(stopped, 400, 20);
+  await waitFor("it runs", () => run.notes().length > 3);
+  const other = await startInstance(uri);
+  const { pid } = run.notes().at(-1)!;
+  await stopped.stop();
+  await waitFor("it goes on", () => run.notes().at(-1)!.pid !== pid);
+  const notes = run.notes();
+  const taken = notes.findIndex((note) => note.pid !== pid);
+  expect(notes[taken]!.at - notes[taken - 1]!.at).toBeLessThan(1000);
+  expect(
+    await other.client.runs.join(run.thread_id, run.run_id),
+  ).not.toHaveProperty("__error__");
+  const steps = run.notes().map(({ step }) => Number(step));
+  // The step that was cut off is done again, and no other.
+  expect(steps.length - new Set(steps).size).toBeLessThanOrEqual(1);
+});
+
+test("an instance that is stopped claims nothing more and ends what it can within its grace", async () => {
+  const uri = await database();
+  const stopped = await startInstance(uri, {
+    env: { BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: "60" },
+  });
+  const run = await counted(stopped, 30, 100);
+  await waitFor("it runs", () => run.notes().length > 0);
+  const [worker] = stopped.workerPids();
+  const other = await startInstance(uri);
+  const stopping = stopped.stop();
+  await waitFor("it stops", () => stopped.output().includes("topping"));
+  const later = await Promise.all(
+    Array.from({ length: 5 }, () => counted(other, 1, 1)),
+  );
+  for (const { thread_id, run_id, notes } of later) {
+    await other.client.runs.join(thread_id, run_id);
+    expect(notes().map(({ pid }) => pid)).not.toContain(worker);
+  }
+  await stopping;
+  const { status } = await other.client.runs.get(run.thread_id, run.run_id);
+  expect(status).toBe("success");
+  expect(new Set(run.notes().map(({ pid }) => pid))).toEqual(new Set([worker]));
+});
