@@ -101,6 +101,7 @@ export class Dispatcher implements AsyncDisposable {
     await this.#drain(this.#deps.settings.shutdownGraceMs);
     this.#stopAll();
     await this.#drain(this.#deps.settings.cancelGraceMs + 1000);
+    this.#lease.stopWaiting();
     if (this.#executions.size === 0) await this.#lease.end();
   }
 
@@ -189,9 +190,14 @@ export class Dispatcher implements AsyncDisposable {
     const hasUnknown = owned > this.#executions.size;
     // A claim may be under way; twice in a row is none.
     if (hasUnknown && this.#hadUnknown) {
+      // Nothing is claimed meanwhile: it would be unknown here as well.
+      while (this.#pumping !== null) await this.#pumping;
       const known = [...this.#executions.keys()];
+      this.#pumping = handBackUnknown(database, {
+        owner: this.#lease.id,
+        known,
+      }).finally(() => (this.#pumping = null));
       await this.#pumping;
-      await handBackUnknown(database, { owner: this.#lease.id, known });
       this.nudge();
     }
     this.#hadUnknown = hasUnknown;

@@ -20,7 +20,7 @@ export interface LeaseDeps {
   database: Database;
   log: Logger;
   settings: EngineSettings;
-  /** Another instance has declared this one dead: none of the runs here is ours any more. */
+  /** Another instance has declared this one dead, or may have: none of the runs here is ours any more. */
   onLost: () => void;
 }
 
@@ -32,6 +32,7 @@ export interface LeaseDeps {
 export class InstanceLease {
   #id = uuid7();
   #beatAt = 0;
+  #expiry: NodeJS.Timeout | null = null;
   readonly #deps: LeaseDeps;
 
   constructor(deps: LeaseDeps) {
@@ -62,7 +63,7 @@ export class InstanceLease {
     if (database.isExclusive || !isDue) return readNews(database, this.#id);
     const beatAt = performance.now();
     const news = await extendLease(database, this.#row());
-    this.#beatAt = beatAt;
+    this.#extended(beatAt);
     return news ?? this.#startAnew();
   }
 
@@ -88,7 +89,35 @@ export class InstanceLease {
     await this.#deps.database.transaction((tx) =>
       insertInstance(tx, this.#row()),
     );
+    this.#extended(beatAt);
+  }
+
+  /**
+   * Who hears nothing from the database for a lease does not wait to be told:
+   * others have its runs by then. The time counts from before the beat was
+   * sent, so it is up here first. After a standstill this timer comes before
+   * anything that workers have asked for meanwhile.
+   */
+  #extended(beatAt: number): void {
     this.#beatAt = beatAt;
+    this.stopWaiting();
+    const { leaseMs } = this.#deps.settings;
+    const leftMs = beatAt + leaseMs - performance.now();
+    this.#expiry = setTimeout(() => this.#expire(), Math.max(0, leftMs));
+  }
+
+  #expire(): void {
+    const { log, onLost } = this.#deps;
+    log.error(
+      { instance_id: this.#id },
+      "the lease could not be extended in time; the runs of this instance are dropped here",
+    );
+    onLost();
+  }
+
+  /** At the end, whether the row could be deleted or not. */
+  stopWaiting(): void {
+    if (this.#expiry !== null) clearTimeout(this.#expiry);
   }
 
   #row() {

@@ -13,12 +13,12 @@ import pg from "pg";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { newestSchema } from "../../src/storage/migrate.ts";
 import { readNotes } from "../support/diary.ts";
-import { createDatabase } from "../support/postgres.ts";
+import { sharedDatabase, startInstance } from "../support/instances.ts";
+import type { CreatedDatabase } from "../support/postgres.ts";
 import {
   CRASH_GRAPHS,
-  startServer,
-  TestServer,
   type ServerOptions,
+  type TestServer,
 } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -26,17 +26,11 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-async function database({ migrated = true } = {}): Promise<string> {
-  const { uri, drop } = await createDatabase({ migrated });
-  onTestFinished(drop);
-  return uri;
-}
-
-const startInstance = (
-  postgresUri: string,
+const server = (
+  database: CreatedDatabase,
   options: ServerOptions = {},
 ): Promise<TestServer> =>
-  startServer({ config: CRASH_GRAPHS, workers: 1, ...options, postgresUri });
+  startInstance(database, { config: CRASH_GRAPHS, ...options });
 
 /** The program of a version that has one migration more. Gives its path. */
 function newerVersion(migration: { name: string; text: string }): string {
@@ -51,7 +45,7 @@ function newerVersion(migration: { name: string; text: string }): string {
 }
 
 async function query<Row extends pg.QueryResultRow>(
-  uri: string,
+  { uri }: CreatedDatabase,
   text: string,
 ): Promise<Row[]> {
   const client = new pg.Client({ connectionString: uri });
@@ -80,12 +74,12 @@ async function counted(
 }
 
 test("servers that start at once on an empty database migrate it once, and all serve", async () => {
-  const uri = await database({ migrated: false });
+  const database = await sharedDatabase({ migrated: false });
   const servers = await Promise.all(
-    Array.from({ length: 5 }, () => startInstance(uri)),
+    Array.from({ length: 5 }, () => server(database)),
   );
   const applied = await query<{ number: number }>(
-    uri,
+    database,
     "select number from migrations order by number",
   );
   expect(applied.at(-1)?.number).toBe(newestSchema());
@@ -98,11 +92,11 @@ test("servers that start at once on an empty database migrate it once, and all s
 });
 
 test("an older server serves on beside a newer one, and starts again on its schema", async () => {
-  const uri = await database();
-  const older = await startInstance(uri);
+  const database = await sharedDatabase();
+  const older = await server(database);
   const before = await counted(older, 2, 1);
   await older.client.runs.join(before.thread_id, before.run_id);
-  const newer = await startInstance(uri, {
+  const newer = await server(database, {
     program: newerVersion({
       name: "9001-future.sql",
       text: `alter table threads add column future text not null default 'new';
@@ -126,10 +120,10 @@ test("an older server serves on beside a newer one, and starts again on its sche
 });
 
 test("an older server refuses to start on a schema that it cannot serve, and says so", async () => {
-  const uri = await database();
-  const older = await startInstance(uri);
+  const database = await sharedDatabase();
+  const older = await server(database);
   await query(
-    uri,
+    database,
     "insert into migrations (number, name) values (9002, '9002-turned.breaking.sql')",
   );
   await expect(older.restart()).rejects.toThrow(
@@ -138,13 +132,13 @@ test("an older server refuses to start on a schema that it cannot serve, and say
 });
 
 test("an instance that is stopped hands its run to another within a second, with no attempt lost", async () => {
-  const uri = await database();
-  const stopped = await startInstance(uri, {
+  const database = await sharedDatabase();
+  const stopped = await server(database, {
     env: { BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: "1", BG_JOB_MAX_RETRIES: "1" },
   });
   const run = await counted(stopped, 400, 20);
   await waitFor("it runs", () => run.notes().length > 3);
-  const other = await startInstance(uri);
+  const other = await server(database);
   const { pid } = run.notes().at(-1)!;
   await stopped.stop();
   await waitFor("it goes on", () => run.notes().at(-1)!.pid !== pid);
@@ -160,14 +154,14 @@ test("an instance that is stopped hands its run to another within a second, with
 });
 
 test("an instance that is stopped claims nothing more and ends what it can within its grace", async () => {
-  const uri = await database();
-  const stopped = await startInstance(uri, {
+  const database = await sharedDatabase();
+  const stopped = await server(database, {
     env: { BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: "60" },
   });
   const run = await counted(stopped, 30, 100);
   await waitFor("it runs", () => run.notes().length > 0);
   const [worker] = stopped.workerPids();
-  const other = await startInstance(uri);
+  const other = await server(database);
   const stopping = stopped.stop();
   await waitFor("it stops", () => stopped.output().includes("topping"));
   const later = await Promise.all(

@@ -15,6 +15,8 @@ export interface FleetOptions {
   /** Picks the instance that answers a request. */
   random: Random;
   instances?: number;
+  /** Statements for the empty database. */
+  prepare?: string[];
   cluster?: ClusterOptions;
   server?: ServerOptions;
 }
@@ -47,6 +49,7 @@ export class Fleet implements Served {
       fleet.#close({ keep: task.result?.state === "fail" }),
     );
     await fleet.cluster.start();
+    for (const statement of options.prepare ?? []) await fleet.query(statement);
     for (let n = 0; n < (options.instances ?? 3); n += 1) await fleet.#add();
     await Promise.all(fleet.servers.map((server) => server.start()));
     return fleet;

@@ -3,8 +3,10 @@ import { createDatabase, type CreatedDatabase } from "./postgres.ts";
 import { startServer, type ServerOptions, type TestServer } from "./server.ts";
 
 /** A database for several servers; gone when the test is over. */
-export async function sharedDatabase(): Promise<CreatedDatabase> {
-  const database = await createDatabase();
+export async function sharedDatabase({
+  migrated = true,
+} = {}): Promise<CreatedDatabase> {
+  const database = await createDatabase({ migrated });
   onTestFinished(() => database.drop());
   return database;
 }
