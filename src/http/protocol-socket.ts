@@ -47,11 +47,11 @@ export async function openSocket(
   givenId: string,
 ): Promise<WSEvents> {
   const id = uuid.safeParse(givenId);
-  if (!id.success) return refuse(422, "thread_id: must be a UUID");
+  if (!id.success) return refusedSocket(422, "thread_id: must be a UUID");
   try {
     await requireVisible(deps, caller, id.data);
   } catch {
-    return refuse(404, `Thread with ID ${id.data} not found`);
+    return refusedSocket(404, `Thread with ID ${id.data} not found`);
   }
   let session: Session | null = null;
   return {
@@ -64,7 +64,7 @@ export async function openSocket(
   };
 }
 
-const refuse = (status: number, reason: string): WSEvents => ({
+export const refusedSocket = (status: number, reason: string): WSEvents => ({
   onOpen: (_, socket) => socket.close(REFUSED + status, reason),
 });
 

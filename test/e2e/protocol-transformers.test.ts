@@ -1,11 +1,18 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { commanded, newThreadId, reading } from "../support/protocol.ts";
+import {
+  commanded,
+  newThreadId,
+  ProtocolSocket,
+  reading,
+} from "../support/protocol.ts";
 import { useServer } from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures", import.meta.url));
 
+/** Its pages may come from one place only. */
 const server = useServer({
   config: join(FIXTURES, "transformed-graphs/langgraph.json"),
 });
@@ -32,4 +39,14 @@ test("what a graph's stream transformers make is told in channels of their names
   ]);
   expect(all.of("tasks")).toEqual([]);
   expect(all.data("values").at(-1)).toEqual({ log: ["first", "second"] });
+});
+
+test("a page opens a WebSocket from where it may send requests from, and from nowhere else", async () => {
+  const from = (origin: string) =>
+    new ProtocolSocket(server, newThreadId(), { origin });
+  await from("https://app.example.com").opened();
+  await from(server.url).opened();
+  const stranger = from("https://elsewhere.example.com");
+  await waitFor("it is closed", () => stranger.closeCode);
+  expect(stranger.closeCode).toBe(4403);
 });

@@ -145,10 +145,15 @@ export class ProtocolSocket extends Reading {
   closeCode: number | null = null;
   readonly socket: WebSocket;
 
-  constructor(server: TestServer, threadId: string) {
+  constructor(
+    server: TestServer,
+    threadId: string,
+    headers: Record<string, string> = {},
+  ) {
     super();
     const url = server.url.replace("http", "ws");
-    this.socket = new WebSocket(`${url}/threads/${threadId}/stream/events`);
+    const path = `/threads/${threadId}/stream/events`;
+    this.socket = new WebSocket(url + path, { headers });
     onTestFinished(() => this.socket.terminate());
     this.socket.on("message", (data: Buffer) => {
       const message = JSON.parse(data.toString()) as WireEvent | Answer;

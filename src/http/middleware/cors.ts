@@ -50,7 +50,8 @@ export function cors(settings: CorsSettings): MiddlewareHandler {
 
 type OriginRule = (origin: string) => string | null;
 
-function originRule(settings: CorsSettings): OriginRule {
+/** What a page at the origin is answered as allowed; null when it is not. */
+export function originRule(settings: CorsSettings): OriginRule {
   if (settings.allow_origin_regex !== null) {
     const pattern = new RegExp(`^(?:${settings.allow_origin_regex})$`);
     return (origin) => (pattern.test(origin) ? origin : null);

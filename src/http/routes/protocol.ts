@@ -1,6 +1,8 @@
 import { upgradeWebSocket } from "@hono/node-server";
 import { createRoute, z } from "@hono/zod-openapi";
+import type { HonoRequest } from "hono";
 import { HTTPException } from "hono/http-exception";
+import type { CorsSettings } from "../../model/cors.ts";
 import { protocolFilter } from "../../model/protocol-filter.ts";
 import {
   requireVisible,
@@ -9,10 +11,11 @@ import {
 import type { RunDeps } from "../../services/run-deps.ts";
 import { StateCache } from "../../services/state-cache.ts";
 import { protocolFrame } from "../../stream/sse.ts";
-import type { MountRoutes } from "../deps.ts";
+import type { AppDeps, MountRoutes } from "../deps.ts";
 import { eventStreamResponse } from "../event-stream.ts";
 import { answerCommand, commandEnvelope } from "../protocol-command.ts";
-import { openSocket } from "../protocol-socket.ts";
+import { originRule } from "../middleware/cors.ts";
+import { openSocket, refusedSocket } from "../protocol-socket.ts";
 import { pathId } from "../query.ts";
 import { errorResponses, jsonBody, jsonResponse } from "../responses.ts";
 
@@ -51,8 +54,11 @@ const events = createRoute({
   },
 });
 
-export function protocolRoutes(runDeps: RunDeps): MountRoutes {
-  const deps = { ...runDeps, states: new StateCache() };
+export function protocolRoutes(
+  given: RunDeps & Pick<AppDeps, "http">,
+): MountRoutes {
+  const deps = { ...given, states: new StateCache() };
+  const mayConnect = pageRule(given.http.cors);
   return (app) => {
     app.openapi(commands, async (c) => {
       const { thread_id } = c.req.valid("param");
@@ -76,7 +82,9 @@ export function protocolRoutes(runDeps: RunDeps): MountRoutes {
     app.get(
       "/threads/:thread_id/stream/events",
       upgradeWebSocket((c) =>
-        openSocket(deps, c.get("caller"), c.req.param("thread_id") ?? ""),
+        mayConnect(c.req)
+          ? openSocket(deps, c.get("caller"), c.req.param("thread_id") ?? "")
+          : refusedSocket(403, "this origin is not allowed (http.cors)"),
       ),
       () => {
         throw new HTTPException(426, {
@@ -84,6 +92,18 @@ export function protocolRoutes(runDeps: RunDeps): MountRoutes {
             "this address is for WebSockets; over HTTP, POST a filter to it",
         });
       },
+    );
+  };
+}
+
+/** Browsers ask nobody before they open a WebSocket: what CORS is for requests has to be looked at here. */
+function pageRule(cors: CorsSettings): (request: HonoRequest) => boolean {
+  const allowedOrigin = originRule(cors);
+  return (request) => {
+    const origin = request.header("origin");
+    if (origin === undefined || allowedOrigin(origin) !== null) return true;
+    return (
+      URL.canParse(origin) && new URL(origin).host === request.header("host")
     );
   };
 }
