@@ -142,7 +142,7 @@ test("an import that was killed goes on when it is repeated", async () => {
   const { database, close } = await openTestDatabase();
   const target = await newServer();
   const file = join(target.directory, "all.jsonl");
-  await insertMovedRows(database, movedRows(2500));
+  await insertMovedRows(database, movedRows(1500));
   await exportTo(file, database);
   await close();
   const first = new Program(["import", file], target.place);
