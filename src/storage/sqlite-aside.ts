@@ -20,6 +20,7 @@ export class SqliteAside {
   readonly #asked = new Map<number, Deferred<Row[]>>();
   #thread: Worker | null = null;
   #count = 0;
+  #hasVectors = false;
   #isClosed = false;
 
   constructor(file: { path: string; driver: SqliteDriver["name"] }) {
@@ -32,6 +33,7 @@ export class SqliteAside {
 
   async enableVectors(): Promise<void> {
     await this.#ask("vectors");
+    this.#hasVectors = true;
   }
 
   /** What was asked is answered first. */
@@ -61,7 +63,10 @@ export class SqliteAside {
     thread.on("message", (answer: AsideAnswer) => this.#hear(answer));
     thread.on("error", (cause) => this.#lose(thread, cause));
     thread.on("exit", () => this.#lose(thread, new Error("the thread ended")));
-    return (this.#thread = thread);
+    this.#thread = thread;
+    // One that takes the place of another must know what that one knew.
+    if (this.#hasVectors) void this.#ask("vectors").catch(() => {}); // whoever needs them hears of it
+    return thread;
   }
 
   #hear(answer: AsideAnswer): void {

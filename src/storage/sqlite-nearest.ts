@@ -44,6 +44,7 @@ export class NearestFinder implements Disposable {
   readonly #file: { driver: SqliteDriver; path: string };
   #copy: { of: string; vectors: VectorCopy } | null = null;
   #isCopying = false;
+  #isFull = false;
 
   constructor(reader: Reader, file: { driver: SqliteDriver; path: string }) {
     this.#reader = reader;
@@ -51,7 +52,10 @@ export class NearestFinder implements Disposable {
   }
 
   find(wanted: NearestVectors): [id: number, likeness: number][] {
-    const copy = wanted.limit > MAX_NEAREST ? null : this.#copyFor(wanted);
+    const copy =
+      wanted.limit > MAX_NEAREST || this.#isFull
+        ? null
+        : this.#unlessFull(() => this.#copyFor(wanted));
     if (copy === null)
       return this.#read(wanted.scan).map(({ id, likeness }) => [
         Number(id),
@@ -93,8 +97,21 @@ export class NearestFinder implements Disposable {
     }) as unknown as StoredVector[];
     if (missing.length > 0) vectors.add(missing);
     this.#isCopying = missing.length === BATCH;
-    if (this.#isCopying) setImmediate(() => this.#catchUp());
+    if (this.#isCopying)
+      setImmediate(() => void this.#unlessFull(() => this.#catchUp()));
     return !this.#isCopying;
+  }
+
+  /** On a full disk there is no copy, and the table answers. */
+  #unlessFull<T>(copy: () => T): T | null {
+    try {
+      return copy();
+    } catch {
+      this[Symbol.dispose]();
+      this.#isCopying = false;
+      this.#isFull = true;
+      return null;
+    }
   }
 
   /** How many of them are still there: an item that was put again has new ones. */

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { storeExpiry } from "../../src/engine/store-expiry.ts";
@@ -127,6 +127,21 @@ describe.runIf(canCompare)("the nearest of many items", () => {
     await check();
   });
 });
+
+it.skipIf(isOnPostgres())(
+  "where their copy cannot be written, the nearest are found without it",
+  async () => {
+    await using file = await openTestFile();
+    mkdirSync(`${file.path}-nearest`);
+    await file.database.enableVectors();
+    const items = new Items(file.database);
+    await items.put(0, ITEMS);
+    for (let n = 0; n < 2; n += 1) {
+      const query = items.vector();
+      expect(await items.nearest(query, [])).toEqual(items.expected(query));
+    }
+  },
+);
 
 it("what is made of an item goes with it when its time is over, and no sooner", async () => {
   await using opened = await openTestDatabase();
