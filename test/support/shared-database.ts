@@ -1,18 +1,6 @@
 import type { Database } from "../../src/storage/database.ts";
+import { seam } from "./seam.ts";
 
 /** The same database as an instance sees it that has others beside it. */
-export const shared = (database: Database): Database => ({
-  isExclusive: false,
-  pollMs: database.pollMs,
-  dialect: database.dialect,
-  query: (statement) => database.query(statement),
-  queryAside: (statement) => database.queryAside(statement),
-  enableVectors: () => database.enableVectors(),
-  write: (statement) => database.write(statement),
-  transaction: (fn) => database.transaction(fn),
-  durable: () => database.durable(),
-  listen: (channel, fn, onGap) => database.listen(channel, fn, onGap),
-  notify: (channel, payload) => database.notify(channel, payload),
-  close: () => database.close(),
-  [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
-});
+export const shared = (database: Database): Database =>
+  seam(database, { isExclusive: false });
