@@ -3,6 +3,7 @@ import { uuid7 } from "../lib/uuid.ts";
 import { conflict } from "../model/errors.ts";
 import type { Thread } from "../model/thread.ts";
 import { copyCheckpoints } from "../storage/checkpoints.ts";
+import { holdRuns } from "../storage/run-queue.ts";
 import { copyThread as copyThreadRow, lockThread } from "../storage/threads.ts";
 import type { ServiceDeps } from "./deps.ts";
 
@@ -14,8 +15,9 @@ export async function copyThread(
 ): Promise<Thread> {
   const copyId = uuid7();
   const copy = await database.transaction(async (tx) => {
-    // Locked, so that a run cannot put a checkpoint between the row and its history.
+    // Held, so that a run cannot put a checkpoint between the row and its history, or between the parts of that.
     if ((await lockThread(tx, threadId, caller.access)) === null) return null;
+    await holdRuns(tx, threadId);
     const row = await copyThreadRow(tx, threadId, caller.access, {
       thread_id: copyId,
       ttl: defaultTtl,

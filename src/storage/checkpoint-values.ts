@@ -1,6 +1,7 @@
 import { pageHashes } from "../lib/ref-page.ts";
 import type { StoredValue, ValueRef } from "../protocol/checkpoint-frames.ts";
 import type { Queryable } from "./database.ts";
+import { holdRuns } from "./run-queue.ts";
 import { raw, sql, type Sql } from "./sql.ts";
 
 /*
@@ -89,9 +90,7 @@ export async function deleteUnusedValues(
   tx: Queryable,
   threadId: string,
 ): Promise<void> {
-  await tx.query(sql`
-    select run_id from runs where thread_id = ${threadId} and q = 'running'
-    ${tx.dialect.forUpdate}`);
+  await holdRuns(tx, threadId);
   const used = await usedHashes(tx, threadId);
   await tx.query(sql`
     delete from checkpoint_values

@@ -19,6 +19,9 @@ export interface Dialect {
   /** Ends a select whose rows this transaction is about to change. */
   readonly forUpdate: Sql;
 
+  /** Ends a select whose rows must not be deleted before this transaction ends; they may change. */
+  readonly keyShare: Sql;
+
   /** As `forUpdate`, but rows that another transaction holds are left out. */
   readonly skipLocked: Sql;
 

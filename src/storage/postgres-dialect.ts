@@ -30,6 +30,7 @@ export const POSTGRES: Dialect = {
     sql`${timestamp} + cast(${minutes} as double precision) * interval '1 minute'`,
   // Not `for update`: that would wait for everybody who has just referred to the row, and they may wait for us.
   forUpdate: raw("for no key update"),
+  keyShare: raw("for key share"),
   skipLocked: raw("for update skip locked"),
   jsonOf: (text) => sql`cast(${text} as json)`,
   jsonContains,

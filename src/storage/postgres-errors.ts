@@ -3,6 +3,7 @@ import { AppError, unavailable } from "../model/errors.ts";
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const SERIALIZATION_FAILURE = "40001";
 const DEADLOCK_DETECTED = "40P01";
+const INVALID_PARAMETER = "22023";
 const DISK_FULL = "53100";
 
 /** The server went, goes or is not there yet, has no connection left, or has given up on us; also what `pg` says of sockets. */
@@ -19,6 +20,9 @@ const codeOf = (cause: unknown): string =>
 /** Another transaction was in the way; nothing of this one is stored. */
 export const isContention = (cause: unknown): boolean =>
   [SERIALIZATION_FAILURE, DEADLOCK_DETECTED].includes(codeOf(cause));
+
+export const isInvalidParameter = (cause: unknown): boolean =>
+  codeOf(cause) === INVALID_PARAMETER;
 
 /** The database cannot be reached at the moment. */
 export const isDisconnection = (cause: unknown): boolean =>

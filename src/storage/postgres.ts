@@ -8,6 +8,7 @@ import { POSTGRES } from "./postgres-dialect.ts";
 import {
   isContention,
   isDisconnection,
+  isInvalidParameter,
   translated,
 } from "./postgres-errors.ts";
 import { PostgresHints } from "./postgres-hints.ts";
@@ -209,16 +210,24 @@ export class PostgresDatabase implements Database {
   /** The connection was lost in a commit: the database knows what became of it. */
   async #settle<T>({ xid, value, cause }: UnknownOutcome): Promise<T> {
     for (;;) {
-      const { rows } = await this.#patiently(() =>
-        this.#pool.query<{ outcome: string | null }>(
-          "select pg_xact_status(cast($1 as xid8)) as outcome",
-          [xid],
-        ),
-      );
-      const outcome = rows[0]?.outcome;
+      const outcome = await this.#patiently(() => this.#outcomeOf(xid));
       if (outcome === "committed") return value as T;
       if (outcome !== "in progress") throw cause; // it was rolled back, and may be tried again
       await sleep(AWAY_BACKOFF.firstMs);
+    }
+  }
+
+  async #outcomeOf(xid: string): Promise<string | null> {
+    try {
+      const { rows } = await this.#pool.query<{ outcome: string | null }>(
+        "select pg_xact_status(cast($1 as xid8)) as outcome",
+        [xid],
+      );
+      return rows[0]?.outcome ?? null;
+    } catch (cause) {
+      // A crash has taken all of it, so that the id has not been given out yet.
+      if (isInvalidParameter(cause)) return null;
+      throw cause;
     }
   }
 }

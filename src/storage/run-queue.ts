@@ -59,7 +59,7 @@ export async function claimRuns(
   database: Database,
   params: { owner: string; limit: number },
 ): Promise<ClaimedRun[]> {
-  const { now, skipLocked } = database.dialect;
+  const { now, skipLocked, keyShare } = database.dialect;
   // A list of its own: as part of the update, Postgres might make it more than once, and lock more each time.
   return database.write<ClaimedRun>(sql`
     with next as materialized (
@@ -72,8 +72,9 @@ export async function claimRuns(
     set q = 'running', status = 'running', owner = ${params.owner},
         attempt = attempt + 1, started_at = coalesce(started_at, ${now}), updated_at = ${now}
     where run_id in (select run_id from next)
-      -- A zombie that was reaped has no row any more, and must not own a run.
-      and exists (select 1 from instances where instance_id = ${params.owner})
+      -- A zombie that was reaped has no row any more, and must not own a run; one that is being reaped waits for that.
+      and exists (
+        select 1 from instances where instance_id = ${params.owner} ${keyShare})
     returning ${CLAIMED}, ${lastEventSeqOf(raw("runs.thread_id"))} as last_event_seq`);
 }
 
@@ -311,6 +312,13 @@ export async function countQueue(
     running: sum(of("running")),
     oldest: of("ready")[0]?.run_at ?? null,
   };
+}
+
+/** Until this transaction ends nobody claims a run of the thread, and nothing is stored for one. */
+export async function holdRuns(tx: Queryable, threadId: string): Promise<void> {
+  await tx.query(sql`
+    select run_id from runs where thread_id = ${threadId} and q <> 'done'
+    ${tx.dialect.forUpdate}`);
 }
 
 /** Whether any run of the thread has not ended. */

@@ -14,6 +14,7 @@ export const SQLITE: Dialect = {
   plusMinutes: (timestamp, minutes) =>
     sql`${timestamp} + cast(${minutes} * 60000 as integer)`,
   forUpdate: EMPTY, // a write transaction has the file to itself
+  keyShare: EMPTY,
   skipLocked: EMPTY,
   jsonOf: (text) => text,
   jsonContains: (column, needle) => {

@@ -67,7 +67,11 @@ async function cutAtEach(of: Failing<Cut>): Promise<void> {
   for (let at = 1; at <= count; at += 1) {
     const { answer, left } = await perform(of, at);
     await checkInvariants(direct);
-    expect({ answer, left }, `statement ${at} of ${count}`).toEqual(usual);
+    const what = `statement ${at} of ${count}`;
+    // Its owner finds at its next poll that it has more than it knows of.
+    if (of.operation.repeats && answer === of.operation.passing)
+      expect(left, what).toBe(usual.left);
+    else expect({ answer, left }, what).toEqual(usual);
   }
 }
 

@@ -44,6 +44,18 @@ beforeAll(async () => {
 
 afterAll(() => opened.close());
 
+/** Of those that races were found in, or that much depends on: every time. */
+const ALWAYS = [
+  'put a checkpoint | copy the thread in the world "running"',
+  'claim by expired | reap in the world "ready"',
+  'enqueue (enqueue) | finish (success) in the world "running"',
+];
+
+it.each(ALWAYS)("in every order: %s", async (name) => {
+  const meeting = WORLDS.flatMap(pairsIn).find((one) => nameOf(one) === name);
+  await lookAtPair(meeting!);
+});
+
 it(
   "two operations at once come to what they do one after the other, in every order of their statements",
   async () => {

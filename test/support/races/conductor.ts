@@ -127,20 +127,32 @@ export class Conductor {
         await this.#turn(actor);
         return database.query(statement);
       },
+      write: (statement) =>
+        this.#inTransaction(actor, (tx) => tx.query(statement)),
       transaction: (fn) =>
-        database.transaction(async (tx) => {
-          const [row] = await tx.query<{ pid: number }>(
-            sql`select pg_backend_pid() as pid`,
-          );
-          actor.pid = row!.pid;
-          try {
-            const value = await fn(this.#steppedIn(tx, actor));
-            await this.#turn(actor);
-            return value;
-          } finally {
-            actor.pid = null;
-          }
+        this.#inTransaction(actor, async (tx) => {
+          const value = await fn(tx);
+          await this.#turn(actor);
+          return value;
         }),
+    });
+  }
+
+  /** So that it is known on which connection it waits. */
+  #inTransaction<T>(
+    actor: Actor,
+    work: (tx: Queryable) => Promise<T>,
+  ): Promise<T> {
+    return this.#database.transaction(async (tx) => {
+      const [row] = await tx.query<{ pid: number }>(
+        sql`select pg_backend_pid() as pid`,
+      );
+      actor.pid = row!.pid;
+      try {
+        return await work(this.#steppedIn(tx, actor));
+      } finally {
+        actor.pid = null;
+      }
     });
   }
 

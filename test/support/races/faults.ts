@@ -37,6 +37,13 @@ export class FaultyDatabase {
         params.fault === "meets another"
           ? database.query(statement)
           : this.#through(() => database.query(statement)),
+      write: async (statement) => {
+        const rows = await database.transaction((tx) =>
+          this.#through(() => tx.query<never>(statement)),
+        );
+        await this.#afterCommit();
+        return rows;
+      },
       transaction: async (fn) => {
         const value = await database.transaction(async (tx) => {
           const made = await fn(this.#faulty(tx));

@@ -87,9 +87,7 @@ export async function checkEverythingEnds(
   );
   await promoteDueRuns(database);
   for (;;) {
-    const [next] = await database.transaction((tx) =>
-      claimRuns(tx, { owner: alive, limit: 1 }),
-    );
+    const [next] = await claimRuns(database, { owner: alive, limit: 1 });
     if (next === undefined) break;
     const before = await database.query(sql`
       select run_id from runs

@@ -24,7 +24,8 @@ import {
 import { updateThread } from "../../../src/services/threads.ts";
 import type { Database } from "../../../src/storage/database.ts";
 import { insertSegment } from "../../../src/storage/event-segments.ts";
-import { extendLease, insertInstance } from "../../../src/storage/instances.ts";
+import { insertInstance } from "../../../src/storage/instances.ts";
+import { extendLease } from "../../../src/storage/queue-news.ts";
 import { claimRuns, handBackRun } from "../../../src/storage/run-queue.ts";
 import type { Workers } from "../../../src/workers/port.ts";
 import { storeRunWrites } from "../../../src/workers/checkpoint-requests.ts";
@@ -47,6 +48,8 @@ export interface Operation {
   name: string;
   /** Absent: it makes sense anywhere. */
   worlds?: readonly WorldName[];
+  /** When its answer is lost it is done again: `passing` is the answer then. */
+  repeats?: boolean;
   /** Present: it passes over what somebody holds at the moment, and comes again; this is its answer then. */
   passing?: string;
   perform(stage: Stage): Promise<unknown>;
@@ -115,18 +118,18 @@ const enqueueAs = (strategy: string): Operation => ({
 const claimAs = (who: "alive" | "expired"): Operation => ({
   name: `claim by ${who}`,
   passing: "[]",
+  repeats: true,
   async perform({ world, database }) {
     const owner = world[who];
-    const claimed = await database.transaction((tx) =>
-      claimRuns(tx, { owner, limit: 10 }),
-    );
+    const claimed = await claimRuns(database, { owner, limit: 10 });
     return claimed.map(({ attempt }) => attempt);
   },
 });
 
-const segment = ({ world }: Stage) => ({
+/** The event log gives each number once. */
+const segment = ({ world, label }: Stage) => ({
   ...world.held,
-  first_seq: 100,
+  first_seq: 100 * (1 + Number(label.at(-1)) || 1),
   events: [["values", "{}"] as [string, string]],
 });
 
@@ -312,10 +315,10 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     name: "heartbeat of expired",
-    perform: ({ world, database }) =>
-      database.transaction((tx) =>
-        extendLease(tx, { instance_id: world.expired, leaseMs: 86_400_000 }),
-      ),
+    async perform({ world, database }) {
+      const lease = { instance_id: world.expired, leaseMs: 86_400_000 };
+      return (await extendLease(database, lease)) !== null;
+    },
   },
   {
     name: "start an instance",

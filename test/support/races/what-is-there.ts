@@ -29,7 +29,7 @@ export async function whatIsThere(
         sql`select first_seq, attempt from event_segments order by first_seq`,
       ),
       db.query<Record<string, unknown>>(sql`
-        select 'instance ' || instance_id as row, beat as n from instances
+        select 'instance ' || instance_id as row, 1 as n from instances
         union all
         select 'deliveries', count(*) from webhook_deliveries
         order by row`),
