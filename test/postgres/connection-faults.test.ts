@@ -8,6 +8,7 @@ import { checkInvariants } from "../support/races/invariants.ts";
 import {
   answerOf,
   failing,
+  operationsIn,
   type Failing,
 } from "../support/races/operations.ts";
 import { whatIsThere } from "../support/races/what-is-there.ts";
@@ -62,9 +63,20 @@ it(
   TIMEOUT_MS,
 );
 
-async function cutAtEach(of: Failing<Cut>): Promise<void> {
+it.each(CUTS)(
+  "a run is accepted once when the connection breaks %s any statement",
+  async (way) => {
+    const [operation] = operationsIn("ready");
+    await cutAtEach({ world: "ready", operation: operation!, way });
+  },
+);
+
+async function cutAtEach(
+  of: Failing<Cut>,
+  isOver = () => false,
+): Promise<void> {
   const { count, ...usual } = await perform(of, 0);
-  for (let at = 1; at <= count; at += 1) {
+  for (let at = 1; at <= count && !isOver(); at += 1) {
     const { answer, left } = await perform(of, at);
     await checkInvariants(direct);
     const what = `statement ${at} of ${count}`;

@@ -22,10 +22,11 @@ export const partOf =
 export async function outcomeOf(
   worlds: Worlds,
   world: World,
-  answers: readonly string[],
+  told: { operations: readonly Operation[]; answers: readonly string[] },
 ): Promise<string> {
   const left = await whatIsThere(worlds.database, world);
-  return `${answers.join("\n")}\n${left}`;
+  const hasSteps = told.operations.some((operation) => operation.hasSteps);
+  return hasSteps ? left : `${told.answers.join("\n")}\n${left}`;
 }
 
 /**
@@ -46,7 +47,7 @@ export async function* serialOutcomes(
         const part = partOf(world, operations[index]!, index);
         answers[index] = await part(worlds.database);
       }
-      yield outcomeOf(worlds, world, answers);
+      yield outcomeOf(worlds, world, { operations, answers });
     }
 }
 

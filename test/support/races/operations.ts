@@ -48,6 +48,8 @@ export interface Operation {
   name: string;
   /** Absent: it makes sense anywhere. */
   worlds?: readonly WorldName[];
+  /** It is several transactions where a run goes on, and others may be told of what is between them. */
+  hasSteps?: boolean;
   /** When its answer is lost it is done again: `passing` is the answer then. */
   repeats?: boolean;
   /** Present: it passes over what somebody holds at the moment, and comes again; this is its answer then. */
@@ -129,7 +131,7 @@ const claimAs = (who: "alive" | "expired"): Operation => ({
 /** The event log gives each number once. */
 const segment = ({ world, label }: Stage) => ({
   ...world.held,
-  first_seq: 100 * (1 + Number(label.at(-1)) || 1),
+  first_seq: 100 + 100 * (Number(label.at(-1)) || 0),
   events: [["values", "{}"] as [string, string]],
 });
 
@@ -146,7 +148,13 @@ const cancelOf = (run: "R1" | "R2", action: CancelAction): Operation => ({
     }),
 });
 
-const STARTED: WorldName[] = ["handed back", "running", "doomed", "reclaimed"];
+const STARTED: WorldName[] = [
+  "handed back",
+  "running",
+  "alone",
+  "doomed",
+  "reclaimed",
+];
 
 const finishAs = (status: "success" | "error"): Operation => ({
   name: `finish (${status})`,
@@ -265,6 +273,7 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     name: "delete the thread",
+    hasSteps: true,
     perform: (stage) =>
       deleteThread(depsOf(stage), ANONYMOUS, stage.world.thread),
   },

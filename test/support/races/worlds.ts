@@ -23,7 +23,8 @@ export const WORLDS = [
   "ready", // R1 has not started
   "handed back", // R1 has started and waits to go on
   "running", // R1 belongs to an instance whose lease has ended
-  "doomed", // the same, and R1 is to be rolled back
+  "alone", // the same, and nobody waits
+  "doomed", // as "running", and R1 is to be rolled back
   "reclaimed", // R1 belongs to another instance than the one that holds its first lease
 ] as const;
 export type WorldName = (typeof WORLDS)[number];
@@ -122,11 +123,11 @@ class Builder {
     const first = await this.#claim(this.#alive);
     await this.#put(first, "1");
     await queue.finish(first);
-    if (name !== "at rest" && name !== "delayed") {
+    if (name !== "at rest" && name !== "delayed")
       runs.R1 = await this.#enqueue("R1");
+    if (runs.R1 !== NOBODYS && name !== "alone")
       runs.R2 = await this.#enqueue("R2");
-    }
-    if (name !== "at rest")
+    if (name !== "at rest" && name !== "alone")
       runs.R3 = await this.#enqueue("R3", { after_seconds: 3600 });
     const held = await this.#startFirst(name, { ...first, run_id: runs.R1 });
     await this.#setTimes();
