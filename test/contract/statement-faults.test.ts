@@ -61,15 +61,15 @@ async function failEach(
     const { answer, left, states, again } = await perform(of, at);
     await checkInvariants(opened.database);
     if (of.way === "meets another") {
-      expect({ answer, left }, what).toEqual(told(usual));
+      expect({ answer, left }, `at ${what}`).toEqual(told(usual));
       continue;
     }
-    expect(ends, what).toContain(left);
+    expect(ends, `at ${what}`).toContain(left);
     if (states.length > 1) continue;
-    expect(answer, what).toBeInstanceOf(InjectedError);
+    expect(answer, `at ${what}`).toBeInstanceOf(InjectedError);
     const second = await again();
     const after = await whatIsThere(opened.database, usual.world);
-    expect({ answer: second, left: after }, what).toEqual(told(usual));
+    expect({ answer: second, left: after }, `at ${what}`).toEqual(told(usual));
   }
 }
 

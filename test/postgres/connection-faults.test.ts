@@ -82,8 +82,8 @@ async function cutAtEach(
     const what = `statement ${at} of ${count}`;
     // Its owner finds at its next poll that it has more than it knows of.
     if (of.operation.repeats && answer === of.operation.passing)
-      expect(left, what).toBe(usual.left);
-    else expect({ answer, left }, what).toEqual(usual);
+      expect(left, `at ${what}`).toBe(usual.left);
+    else expect({ answer, left }, `at ${what}`).toEqual(usual);
   }
 }
 

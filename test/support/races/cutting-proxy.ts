@@ -68,7 +68,7 @@ const QUERY = "Q".charCodeAt(0);
 const SYNC = "S".charCodeAt(0);
 const READY = "Z".charCodeAt(0);
 /** Parse, Bind, Describe, Execute, Close: they go on with the `Sync` after them. */
-const PARTS = [..."PBDEC"].map((letter) => letter.charCodeAt(0));
+const PARTS = ["P", "B", "D", "E", "C"].map((letter) => letter.charCodeAt(0));
 
 /** One connection. */
 class Link {
