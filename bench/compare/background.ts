@@ -101,7 +101,7 @@ async function measureExpiry(
   say: (line: string) => void,
 ): Promise<ExpiryProfile> {
   const { server: first, staying } = await fill(threads, say);
-  await first.stop();
+  await first.stop({ keepProject: true });
   const server = await Running.startIn(first.project, WITH_SWEEPS);
   try {
     await using readers = new Connections(server.url, READERS);

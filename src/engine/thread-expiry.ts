@@ -52,8 +52,8 @@ export async function sweepThreads(
     if (batch.length === 0) break;
     swept += batch.length;
     const took = performance.now() - start;
-    size =
-      took > BATCH_MS ? Math.ceil(size / 2) : Math.min(size * 2, MAX_BATCH);
+    if (took > BATCH_MS) size = Math.ceil(size / 2);
+    else if (took * 2 <= BATCH_MS) size = Math.min(size * 2, MAX_BATCH);
     await sleep(took, undefined, { signal }).catch(() => {}); // the loop looks at it
   }
   const ms = Math.round(performance.now() - started);

@@ -1,10 +1,13 @@
 /** Threads with a time to live, from langgraph.json and of their own, on a server that sweeps every 300 ms. */
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { refusal } from "../support/sdk.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { temporaryProject } from "../support/temporary-project.ts";
 import { waitFor } from "../support/wait.ts";
+
+// A server starts in each of these, and threads have to grow old.
+vi.setConfig({ testTimeout: 120_000 });
 
 const GRAPH = fileURLToPath(
   new URL("../../examples/patterns/src/fan-out.ts", import.meta.url),
@@ -37,11 +40,11 @@ test("a thread goes when its time is over, and with it its runs; one that lives 
 });
 
 test("a thread that is used does not go, and threads that runs make have the default too", async () => {
-  const server = await serve({ default_ttl: 0.05 });
+  const server = await serve({ default_ttl: 0.1 });
   const { threads, runs } = server.client;
   const { thread_id } = await threads.create();
   const used = Date.now();
-  while (Date.now() - used < 6000)
+  while (Date.now() - used < 8000)
     await runs.wait(thread_id, "fan-out", { input: { text: "a" } });
   expect(await threads.get(thread_id)).toMatchObject({ status: "idle" });
   await server.send("POST", "/runs/wait", {
@@ -50,7 +53,9 @@ test("a thread that is used does not go, and threads that runs make have the def
     on_completion: "keep",
   });
   expect(await threads.count()).toBe(2);
-  await waitFor("both are gone", async () => (await threads.count()) === 0);
+  await waitFor("both are gone", async () => (await threads.count()) === 0, {
+    timeoutMs: 60_000,
+  });
 });
 
 test("of a thread that keeps the latest its state stays, and the history goes", async () => {
