@@ -17,12 +17,15 @@ export class Statements {
   async run<Row>(client: ClientBase, statement: Sql): Promise<Row[]> {
     const text = statement.text((index) => `$${index + 1}`);
     const name = statement.isPlannedAnew ? undefined : this.#nameOf(text);
-    const { rows } = await client.query({
+    const result: unknown = await client.query({
       text,
       values: statement.values.map(encoded),
       ...(name === undefined ? {} : { name }),
     });
-    return rows as Row[];
+    // Several results are the answer to a `begin`. Seen after a line had been silent: whoever asks anew gets his own.
+    if (Array.isArray(result))
+      throw new Error("connection error: the answers are out of step");
+    return (result as { rows: Row[] }).rows;
   }
 
   #nameOf(text: string): string | undefined {
