@@ -24,6 +24,7 @@ export function useRuns(
     begunBefore: new Set(),
   });
   const begun = useRef(new Set<unknown>());
+  const phase = useRef("");
   const latest = useRef({ stream, onRun });
   latest.current = { stream, onRun };
 
@@ -33,6 +34,7 @@ export function useRuns(
       const { event, id } = params.data as { event: string; id?: string };
       if (event === "message-start") begun.current.add(id);
       if (method !== "lifecycle" || params.namespace.length > 0) return;
+      phase.current = event;
       // Also when a run begins again, after the server or a worker has died.
       if (event === "running") {
         setRuns({ isAsking: false, begunBefore: new Set(begun.current) });
@@ -47,7 +49,8 @@ export function useRuns(
     if (threadId === null) return;
     const running = await client.runs.list(threadId, { status: "running" });
     const { stream, onRun } = latest.current;
-    if (running.length > 0 && !stream.isLoading) onRun();
+    const isOn = running.length > 0 && phase.current === "running";
+    if (isOn && !stream.isLoading) onRun();
   }
   return runs;
 }

@@ -235,7 +235,7 @@ function drive(
     "an answer is stopped %s, and the conversation goes on",
     async (_, isLoadedAgain) => {
       await using chat = await open();
-      await chat.send(WORDS);
+      await chat.send(MANY_WORDS);
       await chat.textContains("word5 ");
       if (isLoadedAgain) {
         await chat.reload();
@@ -248,7 +248,7 @@ function drive(
       });
       await chat.send("and now?");
       expect(await chat.answered(2)).toContain(`You said "and now?"`);
-      expect(await chat.humanTexts()).toEqual([WORDS, "and now?"]);
+      expect(await chat.humanTexts()).toEqual([MANY_WORDS, "and now?"]);
       expect(await chat.aiTexts()).toHaveLength(1);
     },
   );
