@@ -15,7 +15,7 @@ export interface EngineSettings {
 export const ENGINE_DEFAULTS: EngineSettings = {
   leaseMs: 9000,
   beatMs: 3000,
-  pollMs: 1000,
+  pollMs: 1200,
   cancelGraceMs: 5000,
   runTimeoutMs: 3_600_000,
   shutdownGraceMs: 180_000,
