@@ -36,15 +36,10 @@ addServerOptions(
     .description(
       "serve a project in production; no reload, a worker per core but one",
     ),
-)
-  .option(
-    "--no-http",
-    "execute runs only, and listen nowhere; other servers on the same Postgres have the API",
-  )
-  .action(async (flags: Flags) => {
-    const { start } = await import("./commands/start.ts");
-    await start(flags);
-  });
+).action(async (flags: Flags) => {
+  const { start } = await import("./commands/start.ts");
+  await start(flags);
+});
 
 addPlaceOptions(
   program

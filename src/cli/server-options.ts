@@ -21,6 +21,10 @@ export function addServerOptions(command: Command): Command {
       "--durability <mode>",
       "full: acknowledged writes survive power loss; relaxed: kill -9 only (default: full)",
     )
+    .option(
+      "--no-http",
+      "execute runs only, and listen nowhere; other servers on the same Postgres have the API",
+    )
     .option("--no-browser", "do not open the API docs in the browser (dev)")
     .option("--no-reload", "do not reload when files change (dev)");
 }

@@ -63,7 +63,11 @@ describe("variables", () => {
   const otherWords: Record<string, string> = {
     LOG_LEVEL: "debug",
     CRON_MISSED_TICKS: "skip",
+    POSTGRES_PREPARE: "false",
   };
+
+  /** Some make a difference only where there is a Postgres. */
+  const rest = { POSTGRES_URI: "postgres://spool@localhost/spool" };
 
   /** Not in the Config: the worker reads it. */
   const ofWorker = ["LANGGRAPH_SCHEMA_RESOLVE_TIMEOUT_MS"];
@@ -71,12 +75,16 @@ describe("variables", () => {
   test.each(withDefaults.filter(([name]) => !ofWorker.includes(name)))(
     "without %s it is as with %s",
     (name, standard) => {
-      expect(configWith({ [name]: standard })).toEqual(configWith({}));
+      expect(configWith({ ...rest, [name]: standard })).toEqual(
+        configWith(rest),
+      );
       // Another value makes a difference, so the name is read and the default is compared with something.
       const other = /^\d+$/.test(standard)
         ? "77"
         : (otherWords[name] ?? "true");
-      expect(configWith({ [name]: other })).not.toEqual(configWith({}));
+      expect(configWith({ ...rest, [name]: other })).not.toEqual(
+        configWith(rest),
+      );
     },
   );
 });

@@ -6,6 +6,7 @@ import {
   type Server,
   type Socket,
 } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** A line between a server and its database that breaks, is slow, or swallows what is sent, when it is told to. */
 export class TcpProxy implements AsyncDisposable {
@@ -71,14 +72,16 @@ export class TcpProxy implements AsyncDisposable {
     for (const [from, to] of [pair, [far, near]] as const) {
       from.on("error", over);
       from.on("close", over);
-      from.on("data", (chunk) => this.#pass(to, chunk));
+      // One behind the other: what is not delayed any more must not overtake what still is.
+      let passed: Promise<unknown> = Promise.resolve();
+      from.on("data", (chunk) => {
+        const due = this.#delayMs === 0 ? null : sleep(this.#delayMs);
+        passed = passed.then(async () => {
+          await due;
+          if (to.writable) to.write(chunk);
+        });
+      });
       if (this.#isSilent) from.pause();
     }
-  }
-
-  #pass(to: Socket, chunk: Buffer): void {
-    // Timers of one delay fire in the order in which they were set.
-    if (this.#delayMs === 0) to.write(chunk);
-    else setTimeout(() => to.writable && to.write(chunk), this.#delayMs);
   }
 }
