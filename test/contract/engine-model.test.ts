@@ -6,6 +6,7 @@ import { AppError } from "../../src/model/errors.ts";
 import { cancelRun } from "../../src/services/cancel-run.ts";
 import { removeRun } from "../../src/services/remove-run.ts";
 import { deleteThread } from "../../src/services/thread-delete.ts";
+import { LeaseLostError } from "../../src/storage/checkpoints.ts";
 import { extendLease } from "../../src/storage/queue-news.ts";
 import { handBackRun, type ClaimedRun } from "../../src/storage/run-queue.ts";
 import { sql } from "../../src/storage/sql.ts";
@@ -174,10 +175,13 @@ class Pair {
     }
     const id = String((this.#checkpoints += 1)).padStart(4, "0");
     const put = checkpoint(lease.thread_id, id);
-    const answer = await opened.database.transaction((tx) =>
-      storeRunWrites(tx, lease, [put]),
+    const answer = await answered(
+      opened.database.transaction(async (tx) => {
+        await storeRunWrites(tx, lease, [put]);
+        return "stored";
+      }),
     );
-    expect(answer).toBe(this.model.put(lease, id));
+    expect(answer).toEqual(this.model.put(lease, id));
   }
 
   async #ask(
@@ -294,6 +298,7 @@ class Pair {
 /** What an operation answers, or the code that it is refused with. */
 const answered = (work: Promise<unknown>): Promise<unknown> =>
   work.catch((cause: unknown) => {
+    if (cause instanceof LeaseLostError) return "lost";
     if (cause instanceof AppError) return cause.code;
     throw cause;
   });

@@ -22,6 +22,7 @@ import {
   pruneThreads,
 } from "../../../src/services/thread-delete.ts";
 import { updateThread } from "../../../src/services/threads.ts";
+import { LeaseLostError } from "../../../src/storage/checkpoints.ts";
 import type { Database } from "../../../src/storage/database.ts";
 import { insertSegment } from "../../../src/storage/event-segments.ts";
 import { insertInstance } from "../../../src/storage/instances.ts";
@@ -67,6 +68,7 @@ export async function answerOf(
   try {
     return JSON.stringify(await operation.perform(stage)) ?? NOTHING;
   } catch (cause) {
+    if (cause instanceof LeaseLostError) return "lost";
     if (cause instanceof AppError && REFUSALS.has(cause.code))
       return cause.code;
     throw cause;
