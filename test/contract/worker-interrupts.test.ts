@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunOutcome } from "../../src/protocol/run-frames.ts";
 import type { ThreadSnapshot } from "../../src/model/thread.ts";
-import { WorkerBench } from "../support/worker-bench.ts";
+import { WorkerBench, streamed } from "../support/worker-bench.ts";
 
 let bench: WorkerBench;
 
@@ -29,7 +29,7 @@ describe("interrupt()", () => {
       stream_mode: ["values", "updates"],
     });
     const question = { id: expect.any(String), value: "really?" };
-    expect(events.slice(1)).toEqual([
+    expect(streamed(events).slice(1)).toEqual([
       ["updates", { __interrupt__: [question] }],
       ["values", { __interrupt__: [question] }],
     ]);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ThreadSnapshot } from "../../src/model/thread.ts";
 import type { RunOutcome } from "../../src/protocol/run-frames.ts";
-import { WorkerBench } from "../support/worker-bench.ts";
+import { WorkerBench, streamed } from "../support/worker-bench.ts";
 
 let bench: WorkerBench;
 
@@ -93,7 +93,7 @@ describe("frames", () => {
       stream_mode: ["values", "custom"],
       subgraphs: true,
     });
-    const names = new Set(asked.events.map(([name]) => name));
+    const names = new Set(streamed(asked.events).map(([name]) => name));
     expect([...names].filter((name) => name.includes("|")).length).toBe(2);
     for (const name of names)
       expect(name).toMatch(/^(values|custom)(\|outer:[0-9a-f-]{36})?$/);
@@ -161,7 +161,7 @@ describe("frames", () => {
       stream_mode: ["events", "values"],
       subgraphs: true,
     });
-    const names = new Set(events.map(([name]) => name.split("|")[0]));
+    const names = new Set(streamed(events).map(([name]) => name.split("|")[0]));
     expect(names).toEqual(new Set(["events", "values"]));
   });
 });

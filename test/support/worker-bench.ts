@@ -27,6 +27,7 @@ import {
 import { storeRequests } from "../../src/workers/store-requests.ts";
 import { openTestDatabase, type TestDatabase } from "./databases.ts";
 import { endRun, insertRunningRun } from "./worker-pipe.ts";
+import { PROTOCOL_PREFIX } from "../../src/model/run-event.ts";
 
 export const WORKER_GRAPHS = fileURLToPath(
   new URL("../fixtures/worker-graphs", import.meta.url),
@@ -223,3 +224,8 @@ const KWARGS: RunKwargs = {
   webhook: null,
   feedback_keys: null,
 };
+
+/** What the run streams show of a run's events; the others are for the protocol alone. */
+export const streamed = <E extends readonly [name: string, ...unknown[]]>(
+  events: readonly E[],
+): E[] => events.filter(([name]) => !name.startsWith(PROTOCOL_PREFIX));
