@@ -81,7 +81,11 @@ export class PostgresDatabase implements Database {
     this.#pool.on("connect", (client) => client.on("error", () => {}));
     this.#hints = new PostgresHints({
       open: () =>
-        new pg.Client({ ...connection, connectionString: directUri ?? uri }),
+        new pg.Client({
+          ...connection,
+          connectionString: directUri ?? uri,
+          pipeline: true,
+        }),
       log,
     });
   }
