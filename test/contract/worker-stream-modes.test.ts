@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { StreamMode } from "../../src/model/run.ts";
-import { WorkerBench } from "../support/worker-bench.ts";
+import { WorkerBench, streamed } from "../support/worker-bench.ts";
 
 let bench: WorkerBench;
 
@@ -21,7 +21,7 @@ async function eventsOf(
   options: { stream_mode: StreamMode[]; subgraphs?: boolean },
 ): Promise<[event: string, data: unknown][]> {
   const { events } = await bench.run(graph, { input, ...options } as never);
-  return events as [string, unknown][];
+  return streamed(events);
 }
 
 /** `lifecycle|desk:1ef…|clerk:1ef…` without the ids. */
