@@ -38,7 +38,7 @@ export interface DutyLease {
 }
 
 /** A duty costs one statement per beat, at every instance. */
-const LEASE: DutyLease = { leaseMs: 30_000, beatMs: 10_000 };
+const LEASE: DutyLease = { leaseMs: 45_000, beatMs: 15_000 };
 
 /** A timer for longer fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

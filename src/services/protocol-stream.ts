@@ -45,6 +45,8 @@ export async function* streamProtocol(
   params: { thread_id: string; filter: ProtocolFilter; signal: AbortSignal },
 ): AsyncGenerator<ProtocolEvent> {
   const { filter, thread_id } = params;
+  // From the first moment on: a run may come before the database has answered.
+  using _ = deps.events.keepWhileRead(thread_id);
   const after = filter.since ?? (await replayFrom(deps, thread_id));
   for await (const event of protocolEvents(deps, caller, { ...params, after }))
     if (matchesFilter(event, filter)) yield event;
