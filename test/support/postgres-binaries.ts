@@ -1,9 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const CACHE = fileURLToPath(new URL("../../.cache", import.meta.url));
+/** Root's folders may be closed to the user that the server has then. */
+const CACHE =
+  process.getuid?.() === 0
+    ? join(tmpdir(), "spool-cache")
+    : fileURLToPath(new URL("../../.cache", import.meta.url));
 
 /** Postgres 18; the registry has its binaries as packages, one per platform. */
 const PACKAGE_VERSION = "18.4.0-beta.17";
