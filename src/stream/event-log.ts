@@ -293,6 +293,9 @@ export class EventLog {
         await sleep(backoffMs(failures, RETRY_BACKOFF), null, { ref: false });
     } while (this.#unflushedBytes > 0);
     this.#isFlushing = false;
+    // The end of a run may have taken what somebody waits for.
+    this.#next.resolve();
+    this.#next = deferred();
   }
 
   #takePending(): OpenRun[] {

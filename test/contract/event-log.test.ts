@@ -273,6 +273,19 @@ describe.each(drivers())("the event log on $name", (driver) => {
     expect(await collect(reader(events, run))).toEqual(upTo(6));
   });
 
+  it("lets nobody wait for a flush when the end takes its events while another one cuts what is past the cap", async () => {
+    const { events, run } = await startRun();
+    for (const size of [12, 12]) {
+      const text = JSON.stringify("x".repeat(size * 1024 * 1024));
+      void events.append(run, [["values", text]]);
+      while (events.stored(run) !== null) await new Promise(setImmediate);
+    }
+    void events.append(run, values(1));
+    const flushed = events.flushed();
+    await end(events, run);
+    await flushed;
+  });
+
   it.skipIf(isOnPostgres())(
     "keeps events that the disk had no room for until it has",
     async () => {
