@@ -5,6 +5,7 @@ import {
   type ThreadSnapshot,
   type ThreadStatus,
 } from "../model/thread.ts";
+import { LeaseLostError } from "../storage/checkpoints.ts";
 import type { Queryable } from "../storage/database.ts";
 import { insertSegment, type Segment } from "../storage/event-segments.ts";
 import {
@@ -68,14 +69,17 @@ export async function recordEnd(
 ): Promise<Recorded | "lost"> {
   const { run, end, segment, writes = [] } = params;
   const { thread_id } = run;
-  const [thread, , , finished, isBusy] = await Promise.all([
-    lockThread(tx, thread_id, UNRESTRICTED),
+  const locked = lockThread(tx, thread_id, UNRESTRICTED);
+  const all = Promise.all([
     segment === null ? null : insertSegment(tx, segment),
     writes.length === 0 ? null : storeRunWrites(tx, run, writes),
     finishRun(tx, run, end),
     hasUnfinishedRun(tx, thread_id),
   ]);
-  if (thread === null) return "lost";
+  all.catch(() => {}); // it fails as well when the thread is gone, and that is no failure
+  const thread = await locked;
+  if (thread === null) throw new LeaseLostError(run);
+  const [, , finished, isBusy] = await all;
   if (finished === "lost") return rollBack(tx, run, segment);
   const status = threadStatus(run, end);
   const error = status === "error" ? end.error : null;

@@ -38,6 +38,7 @@ export class PostgresTransaction implements Queryable {
   readonly #statements: Statements;
   #begun: Promise<string> | null = null;
   #hasEnded = false;
+  #failure: unknown = null;
 
   constructor(client: PoolClient, statements: Statements) {
     this.#client = client;
@@ -65,7 +66,9 @@ export class PostgresTransaction implements Queryable {
     } catch (cause) {
       // What was prepared behind a statement that failed was not; the driver believes that it was.
       this.isSpoilt = true;
-      throw cause;
+      // Those sent behind it only say that the transaction is aborted.
+      this.#failure ??= cause;
+      throw this.#failure;
     }
   }
 
