@@ -30,6 +30,9 @@ export type Choose = (ready: readonly number[], last: number | null) => number;
 /** A statement that neither ends nor waits for a lock. */
 const PATIENCE_MS = 20_000;
 
+/** Who has not moved for so long waits for somebody. */
+const STILL_MS = 500;
+
 export class Conductor {
   readonly #database: Database;
   readonly #actors: Actor[] = [];
@@ -79,6 +82,7 @@ export class Conductor {
   /** Once nobody is under way but those who wait for a lock: who could go on. */
   async #ready(): Promise<number[]> {
     const end = Date.now() + PATIENCE_MS;
+    let lastMove = Date.now();
     for (;;) {
       const underWay = this.#actors.filter(
         ({ gate, isDone }) => gate === null && !isDone,
@@ -92,9 +96,12 @@ export class Conductor {
         moved.then(() => true),
         delay(LOOK_AFTER_MS, false),
       ]);
+      if (hasMoved) lastMove = Date.now();
       // When all of them wait for each other the database ends one of them.
       if (!hasMoved && ready.length > 0 && (await this.#areBlocked(underWay)))
         return ready;
+      // Who waits for another in this process is in no table of locks.
+      if (ready.length > 0 && Date.now() - lastMove > STILL_MS) return ready;
       if (Date.now() > end) throw new Error(`no end: ${this.score.join("")}`);
     }
   }
