@@ -31,7 +31,7 @@ export type Choose = (ready: readonly number[], last: number | null) => number;
 const PATIENCE_MS = 20_000;
 
 /** Who has not moved for so long waits for somebody. */
-const STILL_MS = 500;
+const STILL_MS = 60;
 
 export class Conductor {
   readonly #database: Database;
