@@ -124,7 +124,7 @@ export function texts({ key, values }: Section, name: string): string[] | null {
   throw new ConfigError(`${key}.${name} must be a list of texts`);
 }
 
-function amount({ key, values }: Section, name: string): number | null {
+export function amount({ key, values }: Section, name: string): number | null {
   const value = values[name] ?? null;
   if (value === null) return null;
   if (typeof value === "number" && value > 0) return value;

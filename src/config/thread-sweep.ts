@@ -1,6 +1,5 @@
 import { THREAD_SWEEP, type ThreadSweep } from "../model/thread.ts";
-import { ConfigError } from "./config-error.ts";
-import type { toSection } from "./sections.ts";
+import { amount, type toSection } from "./sections.ts";
 
 type Section = NonNullable<ReturnType<typeof toSection>>;
 
@@ -10,9 +9,3 @@ export const toThreadSweep = (section: Section): ThreadSweep => ({
     amount(section, "sweep_interval_minutes") ?? THREAD_SWEEP.every_minutes,
   limit: Math.ceil(amount(section, "sweep_limit") ?? THREAD_SWEEP.limit),
 });
-
-function amount({ key, values }: Section, name: string): number | null {
-  const value = values[name] ?? null;
-  if (value === null || (typeof value === "number" && value > 0)) return value;
-  throw new ConfigError(`${key}.${name} must be a number above 0`);
-}

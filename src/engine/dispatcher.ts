@@ -177,7 +177,7 @@ export class Dispatcher implements AsyncDisposable {
       if (news.has_cancelled)
         for (const { run_id } of await listCancelled(database, this.#lease.id))
           this.#executions.get(run_id)?.stop("cancelled");
-      await this.#adopt(news.owned);
+      await this.#handBackUnknown(news.owned);
       if (news.has_ready) this.nudge();
     } catch (cause) {
       log.error({ err: cause }, "the poll of the queue failed");
@@ -185,7 +185,7 @@ export class Dispatcher implements AsyncDisposable {
   }
 
   /** Runs that are ours by a claim whose answer was lost: nobody executes them, so they go back. */
-  async #adopt(owned: number): Promise<void> {
+  async #handBackUnknown(owned: number): Promise<void> {
     const { database } = this.#deps;
     const hasUnknown = owned > this.#executions.size;
     // A claim may be under way; twice in a row is none.

@@ -22,7 +22,7 @@ export class Statements {
       values: statement.values.map(encoded),
       ...(name === undefined ? {} : { name }),
     });
-    // Several results are the answer to a `begin`. Seen after a line had been silent: whoever asks anew gets his own.
+    // Several results are the answer to a `begin`: something on the line has changed the order. Whoever asks anew gets his own.
     if (Array.isArray(result))
       throw new Error("connection error: the answers are out of step");
     return (result as { rows: Row[] }).rows;

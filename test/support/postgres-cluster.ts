@@ -7,12 +7,12 @@ import {
   readFileSync,
   rmSync,
 } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { findBinaries } from "./postgres-binaries.ts";
 import { waitFor } from "./wait.ts";
+import { freePort } from "./free-port.ts";
 
 export interface ClusterOptions {
   /** Server settings, as `-c name=value`. */
@@ -156,13 +156,4 @@ function serverUser(): { uid: number; gid: number } | null {
   if (user === undefined)
     throw new Error("Postgres needs a user that is not root, such as nobody");
   return { uid: Number(user[2]), gid: Number(user[3]) };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
 }

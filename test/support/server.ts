@@ -9,7 +9,6 @@ import {
   readFileSync,
   rmSync,
 } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,6 +21,7 @@ import {
   isOnPostgres,
   type CreatedDatabase,
 } from "./postgres.ts";
+import { freePort } from "./free-port.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PROGRAM = join(ROOT, "dist/cli/index.js");
@@ -270,15 +270,6 @@ const firstGraph = (config: string): string => {
   };
   return Object.keys(graphs)[0] ?? "";
 };
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
-}
 
 /** Neither keys nor settings of the machine that runs the tests reach the program. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
