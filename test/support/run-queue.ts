@@ -10,6 +10,7 @@ import { threadRunCreate } from "../../src/model/run-requests.ts";
 import { createThreadRun } from "../../src/services/accept-run.ts";
 import type { RunDeps } from "../../src/services/run-deps.ts";
 import { registerGraphs } from "../../src/services/system-assistants.ts";
+import { LeaseLostError } from "../../src/storage/checkpoints.ts";
 import type { Database } from "../../src/storage/database.ts";
 import { insertInstance } from "../../src/storage/instances.ts";
 import { claimRuns, type ClaimedRun } from "../../src/storage/run-queue.ts";
@@ -69,13 +70,18 @@ export async function openRunQueue(database: Database) {
     claim: (owner: string, limit = 10): Promise<ClaimedRun[]> =>
       claimRuns(database, { owner, limit }),
     async finish(run: ClaimedRun, end: Partial<RunEnd> = {}) {
-      const recorded = await database.transaction((tx) =>
-        recordEnd(tx, {
-          run,
-          end: { status: "success", error: null, snapshot: null, ...end },
-          segment: null,
-        }),
-      );
+      const recorded = await database
+        .transaction((tx) =>
+          recordEnd(tx, {
+            run,
+            end: { status: "success", error: null, snapshot: null, ...end },
+            segment: null,
+          }),
+        )
+        .catch((cause: unknown) => {
+          if (cause instanceof LeaseLostError) return "lost" as const; // the thread is gone
+          throw cause;
+        });
       if (recorded === "lost") return recorded;
       return recorded.isGone ? "rolled back" : "finished";
     },
