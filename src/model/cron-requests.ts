@@ -91,27 +91,30 @@ const createFields = {
   metadata: withDefault(metadata, {}),
 };
 
+/** Apart: what the cron is, and what each of its runs is. */
+const apart = ({
+  schedule,
+  assistant_id,
+  timezone,
+  end_time,
+  enabled,
+  metadata,
+  ...run
+}: z.output<z.ZodObject<typeof createFields>>) => ({
+  cron: { schedule, assistant_id, timezone, end_time, enabled, metadata },
+  run,
+});
+
 export const threadCronCreate = z
   .object({
     ...createFields,
     multitask_strategy: z.enum(MULTITASK_STRATEGIES).nullish(),
   })
-  .transform(
-    ({
-      schedule,
-      assistant_id,
-      timezone,
-      end_time,
-      enabled,
-      metadata,
-      multitask_strategy,
-      ...run
-    }) => ({
-      ...{ schedule, assistant_id, timezone, end_time, enabled, metadata },
-      payload: { ...toPayload(run), multitask_strategy },
-      on_run_completed: null,
-    }),
-  ) // prettier-ignore
+  .transform(({ multitask_strategy, ...fields }) => {
+    const { cron, run } = apart(fields);
+    const payload = { ...toPayload(run), multitask_strategy };
+    return { ...cron, payload, on_run_completed: null };
+  })
   .meta({ id: "ThreadCronCreate" });
 
 export const cronCreate = z
@@ -119,22 +122,10 @@ export const cronCreate = z
     ...createFields,
     on_run_completed: withDefault(z.enum(ON_RUN_COMPLETED), "delete"),
   })
-  .transform(
-    ({
-      schedule,
-      assistant_id,
-      timezone,
-      end_time,
-      enabled,
-      metadata,
-      on_run_completed,
-      ...run
-    }) => ({
-      ...{ schedule, assistant_id, timezone, end_time, enabled, metadata },
-      payload: toPayload(run),
-      on_run_completed,
-    }),
-  ) // prettier-ignore
+  .transform(({ on_run_completed, ...fields }) => {
+    const { cron, run } = apart(fields);
+    return { ...cron, payload: toPayload(run), on_run_completed };
+  })
   .meta({ id: "CronCreate" });
 
 export type CronCreate =
