@@ -3,7 +3,7 @@
  * its own that only reads, and answers one question after the other.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { Connection } from "./sqlite.ts";
+import { Connection } from "./sqlite-connection.ts";
 import {
   defaultSqliteDriver,
   loadSqliteDriver,

@@ -1,21 +1,13 @@
 import { EventEmitter } from "node:events";
-import { jsonContains } from "../lib/json.ts";
-import { AppError, unavailable } from "../model/errors.ts";
-import { decodeRow } from "./columns.ts";
+import { unavailable } from "../model/errors.ts";
 import type { Database, Queryable } from "./database.ts";
-import { needleReader } from "./json-needle.ts";
-import { entriesReader } from "./metadata-entries.ts";
 import { SqliteAside } from "./sqlite-aside.ts";
-import { NearestParameter } from "./sqlite-nearest.ts";
-import { LogSync } from "./sqlite-sync.ts";
+import { Connection, encoded, textOf } from "./sqlite-connection.ts";
 import { SQLITE } from "./sqlite-dialect.ts";
-import { JsonParameter, type Sql } from "./sql.ts";
-import {
-  defaultSqliteDriver,
-  type SqliteConnection,
-  type SqliteDriver,
-  type SqliteStatement,
-} from "./sqlite-driver.ts";
+import { defaultSqliteDriver, type SqliteDriver } from "./sqlite-driver.ts";
+import { translated } from "./sqlite-errors.ts";
+import { LogSync } from "./sqlite-sync.ts";
+import type { Sql } from "./sql.ts";
 
 /*
  * One connection writes, another reads while a transaction is open. Writes that arrive in one turn of the
@@ -209,115 +201,6 @@ export class SqliteDatabase implements Database {
   }
 }
 
-/** Reads that all see the database as it was at the first of them. */
-export interface Snapshot extends Queryable, Disposable {}
-
-/**
- * The file as it is now, beside whoever has it open: another process may go on
- * writing. As long as this is open, the log of that process can't be
- * folded into the file, and grows.
- */
-export function openSqliteSnapshot(path: string): Snapshot {
-  const connection = new Connection(
-    defaultSqliteDriver().open(path, { readOnly: true }),
-  );
-  connection.exec("begin");
-  return {
-    dialect: connection.dialect,
-    query: (statement) => connection.query(statement),
-    [Symbol.dispose]: () => connection.close(),
-  };
-}
-
-export class Connection implements Queryable {
-  readonly dialect = SQLITE;
-  readonly #connection: SqliteConnection;
-  readonly #statements = new Map<string, SqliteStatement>();
-
-  constructor(connection: SqliteConnection) {
-    this.#connection = connection;
-    // The reader may meet a checkpoint of the WAL; it waits rather than fails.
-    connection.exec("pragma busy_timeout = 5000");
-    const readNeedle = needleReader();
-    connection.function(
-      "json_contains",
-      { deterministic: true },
-      (column: string | null, needle: string) =>
-        column !== null && jsonContains(JSON.parse(column), readNeedle(needle))
-          ? 1
-          : 0,
-    );
-    // SQLite's own lower() and like know the case of ASCII only.
-    connection.function(
-      "contains_text",
-      { deterministic: true },
-      (column: string | null, text: string) =>
-        column !== null && column.toLowerCase().includes(text) ? 1 : 0,
-    );
-    connection.function(
-      "json_merge",
-      { deterministic: true },
-      (column: string, patch: string) =>
-        JSON.stringify(merged(JSON.parse(column), JSON.parse(patch))),
-    );
-    // For the triggers that keep the index of the metadata.
-    connection.function(
-      "metadata_entries",
-      { deterministic: true },
-      entriesReader(),
-    );
-  }
-
-  get isTransaction(): boolean {
-    return this.#connection.isTransaction;
-  }
-
-  configure(): void {
-    this.exec("pragma journal_mode = wal");
-    // Syncs around its checkpoints, which keep the file whole; the log after commits is for LogSync.
-    this.exec("pragma synchronous = normal");
-    this.exec("pragma foreign_keys = on");
-    // 10,000 pages between checkpoints of the WAL: 12,578 -> 14,565 inserts/s where the design was measured.
-    this.exec("pragma wal_autocheckpoint = 10000");
-    // Each write of a group has a savepoint; what takes it back went to a temporary file page by page: a fifth of an insert.
-    this.exec("pragma temp_store = memory");
-  }
-
-  exec(text: string): void {
-    this.#connection.exec(text);
-  }
-
-  /** Never throws: on a disk that fails, a rollback may fail as well, and the writers after this one must still be heard. */
-  rollback(): void {
-    try {
-      if (this.isTransaction) this.exec("rollback");
-    } catch {
-      // The next `begin` fails too, and its writers are told.
-    }
-  }
-
-  async query<Row>(statement: Sql): Promise<Row[]> {
-    const rows = this.run(textOf(statement), statement.values.map(encoded));
-    return rows as Row[];
-  }
-
-  run(text: string, values: readonly unknown[]): Record<string, unknown>[] {
-    let prepared = this.#statements.get(text);
-    if (prepared === undefined) {
-      prepared = this.#connection.prepare(text);
-      this.#statements.set(text, prepared);
-    }
-    const rows = prepared.all(...values);
-    for (const row of rows) decodeRow(row);
-    return rows;
-  }
-
-  close(): void {
-    this.#statements.clear();
-    this.#connection.close();
-  }
-}
-
 /** A handle that ends with its transaction, so that a forgotten await cannot write into somebody else's. */
 class Transaction implements Queryable {
   readonly dialect = SQLITE;
@@ -340,59 +223,22 @@ class Transaction implements Queryable {
   }
 }
 
-const textOf = (statement: Sql): string => statement.text(() => "?");
+/** Reads that all see the database as it was at the first of them. */
+export interface Snapshot extends Queryable, Disposable {}
 
-function encoded(value: unknown): unknown {
-  if (value instanceof JsonParameter) return value.toText();
-  if (value instanceof Date) return value.getTime();
-  if (value instanceof NearestParameter) return value.nearest;
-  if (typeof value === "boolean") return value ? 1 : 0;
-  if (value === undefined) throw new TypeError("undefined is no SQL parameter");
-  return value;
-}
-
-/** Defined, not assigned: a member called `__proto__` is data like any other. */
-function merged(target: object, patch: object): object {
-  const result = Object.create(null) as Record<string, unknown>;
-  for (const [key, value] of [
-    ...Object.entries(target),
-    ...Object.entries(patch),
-  ])
-    result[key] = value;
-  return result;
-}
-
-/** https://sqlite.org/rescode.html; the low byte is the primary code. */
-const SQLITE_IOERR = 10;
-const SQLITE_FULL = 13;
-
-/** NOTE: `all` of @photostructure/sqlite throws errors without `errcode`; their messages are SQLite's own. */
-const CODES = new Map([
-  ["disk I/O error", SQLITE_IOERR],
-  ["database or disk is full", SQLITE_FULL],
-]);
-
-function primaryCode(cause: unknown): number | undefined {
-  const { errcode, message = "" } = cause as {
-    errcode?: number;
-    message?: string;
+/**
+ * The file as it is now, beside whoever has it open: another process may go on
+ * writing. As long as this is open, the log of that process can't be
+ * folded into the file, and grows.
+ */
+export function openSqliteSnapshot(path: string): Snapshot {
+  const connection = new Connection(
+    defaultSqliteDriver().open(path, { readOnly: true }),
+  );
+  connection.exec("begin");
+  return {
+    dialect: connection.dialect,
+    query: (statement) => connection.query(statement),
+    [Symbol.dispose]: () => connection.close(),
   };
-  return errcode === undefined ? CODES.get(message) : errcode & 0xff;
-}
-
-function translated(cause: unknown): unknown {
-  const primary = primaryCode(cause);
-  if (primary === SQLITE_FULL)
-    return new AppError(
-      "storage_full",
-      "the disk that holds the data directory is full; free some space",
-      { cause },
-    );
-  if (primary === SQLITE_IOERR)
-    return new AppError(
-      "unavailable",
-      "the data directory cannot be written; see the server's log",
-      { cause },
-    );
-  return cause;
 }
