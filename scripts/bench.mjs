@@ -5,7 +5,7 @@ import { setUp } from "./setup.mjs";
 
 const onPostgres = process.argv.includes("--postgres");
 await setUp();
-if (!onPostgres) installPeer();
+if (!onPostgres) await installPeer();
 process.exitCode = await run("--import", [
   "@oxc-node/core/register",
   onPostgres ? "bench/postgres.ts" : "bench/compare/main.ts",

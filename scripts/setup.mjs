@@ -1,13 +1,8 @@
 // What a fresh clone needs before anything else runs. Plain Node: nothing is installed yet.
 import { spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { alone } from "./alone.mjs";
 import { build, isBuilt, root } from "./build.mjs";
 
 export { root };
@@ -16,7 +11,7 @@ export { root };
 export async function setUp({ withBuild = true } = {}) {
   requireNode();
   if (isInstalled() && (!withBuild || isBuilt())) return;
-  await alone(() => {
+  await alone("setup", () => {
     if (!isInstalled()) install();
     if (withBuild && !isBuilt()) build();
   });
@@ -73,45 +68,6 @@ function readJson(file) {
     return JSON.parse(readFileSync(`${root}/${file}`, "utf8"));
   } catch {
     return undefined; // missing, or half written by an install that was stopped
-  }
-}
-
-/** Two commands that are started together set up one after the other. */
-async function alone(work) {
-  const lock = `${root}/.cache/setup.lock`;
-  mkdirSync(`${root}/.cache`, { recursive: true });
-  while (!taken(lock)) await new Promise((resolve) => setTimeout(resolve, 200));
-  const release = () => rmSync(lock, { recursive: true, force: true });
-  process.on("exit", release);
-  work();
-  process.off("exit", release);
-  release();
-}
-
-/** A directory is made by one process only; one left behind by a process that is gone is removed. */
-function taken(lock) {
-  try {
-    mkdirSync(lock);
-    writeFileSync(`${lock}/pid`, String(process.pid));
-    return true;
-  } catch (error) {
-    if (error.code !== "EEXIST") throw error;
-  }
-  if (
-    existsSync(`${lock}/pid`) &&
-    !isAlive(Number(readFileSync(`${lock}/pid`, "utf8")))
-  )
-    rmSync(lock, { recursive: true, force: true });
-  return false;
-}
-
-function isAlive(pid) {
-  if (!(pid > 0)) return true; // its owner is about to write it
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === "EPERM";
   }
 }
 

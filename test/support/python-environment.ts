@@ -1,8 +1,7 @@
 /*
  * A Python with the packages of a requirements file, in an environment of its
- * own below .cache/. It is made once, beside its place, and then renamed:
- * whoever finds it finds it whole, and two runs that make it at the same time
- * do not meet.
+ * own below .cache/. It is made once, by one file of tests while the others
+ * wait, beside its place, and then renamed: whoever finds it finds it whole.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -15,6 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { alone } from "../../scripts/alone.mjs";
 
 const CACHE = fileURLToPath(new URL("../../.cache", import.meta.url));
 const PROGRAMS = [
@@ -41,17 +41,31 @@ export async function pythonEnvironment(
     .update(`${base.version}\n${readFileSync(requirements, "utf8")}`)
     .digest("hex");
   const folder = join(CACHE, `python-${key.slice(0, 12)}`);
-  if (await works(folder)) return { program: programIn(folder) };
+  return alone("python", async () =>
+    (await works(folder))
+      ? { program: programIn(folder) }
+      : make({ program: base.program, folder, requirements }),
+  );
+}
+
+async function make(params: {
+  program: string;
+  folder: string;
+  requirements: string;
+}): Promise<PythonEnvironment> {
+  const { program, folder, requirements } = params;
   const made = `${folder}.${process.pid}`;
   try {
     mkdirSync(CACHE, { recursive: true });
-    const pip = await makeEnvironment(base.program, made);
+    const pip = await makeEnvironment(program, made);
     if (pip === null)
       return {
-        missing: `${base.program} has neither venv with pip nor virtualenv (on Debian: apt install python3-venv)`,
+        missing: `${program} has neither venv with pip nor virtualenv (on Debian: apt install python3-venv)`,
       };
     await install(pip, requirements);
-    await put(made, folder);
+    // One that is there does not work: its Python is gone.
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(made, folder);
   } finally {
     rmSync(made, { recursive: true, force: true });
   }
@@ -101,17 +115,6 @@ async function install(pip: string[], requirements: string): Promise<void> {
   ]);
   if (code !== 0)
     throw new Error(`pip cannot install ${requirements}:\n${output}`);
-}
-
-/** Another run may have been faster; what it made is as good. */
-async function put(made: string, folder: string): Promise<void> {
-  if (existsSync(folder) && !(await works(folder)))
-    rmSync(folder, { recursive: true, force: true }); // its Python is gone
-  try {
-    renameSync(made, folder);
-  } catch (error) {
-    if (!(await works(folder))) throw error;
-  }
 }
 
 const works = async (folder: string): Promise<boolean> =>

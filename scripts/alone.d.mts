@@ -1,0 +1,4 @@
+export declare function alone<T>(
+  name: string,
+  work: () => T | Promise<T>,
+): Promise<T>;
