@@ -1,7 +1,8 @@
 /*
  * What the tests of one client have called. While they run, every call of the
- * client is one line of `.cache/compatibility/<client>.jsonl`; what the lines
- * amount to is a column of docs/compatibility.md.
+ * client is one line of `.cache/compatibility/<engine>/<client>.jsonl`; what
+ * the lines amount to is a column of docs/compatibility.md, and the same on
+ * every engine.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -46,7 +47,12 @@ export type Column = Map<string, Entry>;
 
 /** Where the tests of a client (`js-1.15.0`, `js-2.0.0`, `python`, `python-sync`) record what they call. */
 export const recordFile = (client: string): string =>
-  join(ROOT, ".cache/compatibility", `${client}.jsonl`);
+  join(
+    ROOT,
+    ".cache/compatibility",
+    process.env["SPOOL_TEST_ENGINE"] ?? "sqlite",
+    `${client}.jsonl`,
+  );
 
 /** Every call that the last run of a client's tests has recorded; null before the first run. */
 export function readRecord(client: string): Call[] | null {
