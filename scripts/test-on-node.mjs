@@ -1,4 +1,4 @@
-// node scripts/test-on-node.mjs 24: the storage contract tests under another Node, whose built-in SQLite is a second driver.
+// node scripts/test-on-node.mjs 24: the contract tests on SQLite under another Node, whose built-in SQLite is a second driver.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { run, VITEST } from "./run.mjs";
@@ -8,7 +8,12 @@ const major = process.argv[2] ?? "24";
 await setUp({ withBuild: false });
 const node = findNode(major);
 if (node === null) console.log(`skipped: Node ${major} cannot be had here`);
-else process.exitCode = await run(VITEST, ["run", "test/contract"], { node });
+else
+  process.exitCode = await run(
+    VITEST,
+    ["run", "--project", "sqlite", "test/contract"],
+    { node },
+  );
 
 /** The npm registry has Node's own binaries as packages, one per platform. */
 function findNode(version) {
