@@ -31,7 +31,9 @@ export function specialRunOptionSuite(driven: Driven): void {
         const { thread_id: threadId } = await threads.create();
         const leave = new AbortController();
         const signal = leave.signal;
-        const input = { steps: 4, seconds: 0.2 };
+        // What is to be cancelled would not end by itself while the test is on.
+        const seconds = onDisconnect === "cancel" ? 30 : 0.2;
+        const input = { steps: 4, seconds };
         const options = { input, onDisconnect, signal };
         const waited = execute(driven, {
           way,
