@@ -48,8 +48,8 @@ export interface PostgresSettings {
   directUri: string | null;
   /** Connections at most, besides the one that listens. */
   poolSize: number;
-  /** Statements are prepared once per connection; false behind a pooler that does not know them. */
-  prepares: boolean;
+  /** Statements are prepared once per connection; false behind a pooler that does not know them; null: unless a pooler is in between. */
+  prepares: boolean | null;
 }
 
 /** Everything that `startServer` needs to know. */

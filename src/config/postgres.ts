@@ -33,8 +33,7 @@ export function toPostgres(env: Env, processEnv: Env): PostgresSettings | null {
     uri: toUri(source),
     directUri: direct === null ? null : toUri(direct),
     poolSize: size ? toInteger(size, { min: 2, max: 1000 }) : POOL_SIZE,
-    // Behind a pooler, which is what a direct address is for, they may be unknown to the next connection.
-    prepares: prepare ? toBoolean(prepare) : direct === null,
+    prepares: prepare ? toBoolean(prepare) : null,
   };
 }
 

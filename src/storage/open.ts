@@ -4,7 +4,8 @@ import type { Logger } from "../lib/logger.ts";
 import type { Database } from "./database.ts";
 import { lockDirectory } from "./directory-lock.ts";
 import { migrate, type Migratable } from "./migrate.ts";
-import { PostgresDatabase } from "./postgres.ts";
+import { leadsToPooler } from "./postgres-pooler.ts";
+import { PostgresDatabase, type PostgresOptions } from "./postgres.ts";
 import { SqliteDatabase } from "./sqlite.ts";
 
 export interface StorageSettings {
@@ -15,7 +16,8 @@ export interface StorageSettings {
     uri: string;
     directUri: string | null;
     poolSize: number;
-    prepares: boolean;
+    /** Null: unless a pooler is in between. */
+    prepares: boolean | null;
   } | null;
 }
 
@@ -27,7 +29,7 @@ export async function openDatabase(
   const database =
     postgres === null
       ? openFile(dataDir, durability)
-      : new PostgresDatabase({ ...postgres, durability, log });
+      : await openPostgres(postgres, { durability, log });
   try {
     await migrate(database);
     return database;
@@ -35,6 +37,25 @@ export async function openDatabase(
     await database.close();
     throw cause;
   }
+}
+
+/** As it is, whatever its schema. */
+export async function openPostgres(
+  settings: NonNullable<StorageSettings["postgres"]>,
+  rest: Pick<PostgresOptions, "durability" | "log">,
+): Promise<PostgresDatabase> {
+  const { uri, directUri, prepares } = settings;
+  const isPooled = await leadsToPooler(uri);
+  if (isPooled && directUri === null)
+    rest.log.warn(
+      "the address of the database leads to a pooler: what other instances do is looked for four times a second; set POSTGRES_DIRECT_URI to hear of it at once (see docs/scaling.md)",
+    );
+  return new PostgresDatabase({
+    ...settings,
+    ...rest,
+    isPooled,
+    prepares: prepares ?? !isPooled,
+  });
 }
 
 /** The folder belongs to one server at a time, from before the file is opened until it is closed. */

@@ -24,10 +24,16 @@ export const isContention = (cause: unknown): boolean =>
 export const isInvalidParameter = (cause: unknown): boolean =>
   codeOf(cause) === INVALID_PARAMETER;
 
+/** NOTE: PgBouncer has the code of a broken connection for most of what it says. */
+export const isRefusedSetting = (cause: unknown): boolean =>
+  cause instanceof Error &&
+  cause.message.includes("unsupported startup parameter");
+
 /** The database cannot be reached at the moment. */
 export const isDisconnection = (cause: unknown): boolean =>
   cause instanceof Error &&
   !(cause instanceof AppError) &&
+  !isRefusedSetting(cause) &&
   (CONNECTION_CODES.test(codeOf(cause)) ||
     CONNECTION_MESSAGES.test(cause.message));
 

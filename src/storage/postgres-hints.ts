@@ -36,6 +36,8 @@ const DEAF_POLL_MS = 250;
 interface HintsDeps {
   /** A connection of its own, not connected yet. */
   open: () => Client;
+  /** It is not, for a pooler is in between: who listens there hears what is said on that one, or nothing. */
+  isShared: boolean;
   log: Logger;
 }
 
@@ -51,13 +53,14 @@ export class PostgresHints {
   #connectTimer: NodeJS.Timeout | null = null;
   #probeTimer: NodeJS.Timeout | null = null;
   #isProbeOut = false;
-  /** Nothing that we say comes back: a pooler is in between. */
-  #isDeaf = false;
+  /** Nothing that we say comes back. */
+  #isDeaf: boolean;
   #attempts = 0;
   #isClosed = false;
 
   constructor(deps: HintsDeps) {
     this.#deps = deps;
+    this.#isDeaf = deps.isShared;
     void this.#connect();
   }
 
@@ -112,10 +115,17 @@ export class PostgresHints {
     this.#send(payload);
   }
 
-  /** Without a connection it is lost: others find out by their polls. */
+  /**
+   * Without a connection it is lost: others find out by their polls. Nobody
+   * loses anything with a hint, so no disk is waited for; by a setting of the
+   * transaction, because after a pooler a session is somebody else's.
+   */
   #send(payload: string): void {
     this.#client
-      ?.query("select pg_notify($1, $2)", [CHANNEL, payload])
+      ?.query(
+        "select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)",
+        [CHANNEL, payload],
+      )
       .catch(() => {});
   }
 
@@ -134,8 +144,7 @@ export class PostgresHints {
     client.on("notification", ({ payload = "" }) => this.#receive(payload));
     try {
       await client.connect();
-      // Nobody loses anything with a hint, so no disk is waited for.
-      await client.query(`set synchronous_commit = off; listen ${CHANNEL}`);
+      if (!this.#deps.isShared) await client.query(`listen ${CHANNEL}`);
     } catch {
       return over();
     }
@@ -143,7 +152,7 @@ export class PostgresHints {
     this.#client = client;
     this.#attempts = 0;
     this.#isProbeOut = false;
-    this.#probe(over);
+    if (!this.#deps.isShared) this.#probe(over);
     for (const fn of this.#onGap) fn();
   }
 

@@ -36,13 +36,23 @@ export class PostgresTransaction implements Queryable {
   isSpoilt = false;
   readonly #client: PoolClient;
   readonly #statements: Statements;
+  readonly #settings: string[];
   #begun: Promise<string> | null = null;
   #hasEnded = false;
   #failure: unknown = null;
 
-  constructor(client: PoolClient, statements: Statements) {
+  /** `isRelaxed`: its commit does not wait for the disk. */
+  constructor(
+    client: PoolClient,
+    statements: Statements,
+    { isRelaxed }: { isRelaxed: boolean },
+  ) {
     this.#client = client;
     this.#statements = statements;
+    this.#settings = [
+      `set_config('idle_in_transaction_session_timeout', '${SILENCE_MS}', true)`,
+      ...(isRelaxed ? ["set_config('synchronous_commit', 'off', true)"] : []),
+    ];
   }
 
   async run<T>(fn: (tx: Queryable) => Promise<T>): Promise<T> {
@@ -75,7 +85,7 @@ export class PostgresTransaction implements Queryable {
   #begin(): Promise<string> {
     const begun = this.#client
       .query<{ xid: string }>({
-        text: `begin; select cast(pg_current_xact_id() as text) as xid, set_config('idle_in_transaction_session_timeout', '${SILENCE_MS}', true)`,
+        text: `begin; select cast(pg_current_xact_id() as text) as xid, ${this.#settings.join(", ")}`,
       })
       // Two statements in one, so two results.
       .then((results) => {

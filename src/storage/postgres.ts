@@ -1,17 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { backoffMs } from "../lib/backoff.ts";
 import type { Logger } from "../lib/logger.ts";
 import { unavailable } from "../model/errors.ts";
 import type { Database, Queryable } from "./database.ts";
 import { POSTGRES } from "./postgres-dialect.ts";
-import {
-  isContention,
-  isDisconnection,
-  isInvalidParameter,
-  translated,
-} from "./postgres-errors.ts";
+import { isInvalidParameter, translated } from "./postgres-errors.ts";
 import { PostgresHints } from "./postgres-hints.ts";
+import {
+  AWAY_BACKOFF,
+  CONNECT_TIMEOUT_MS,
+  patiently,
+} from "./postgres-patience.ts";
 import { Statements } from "./postgres-statements.ts";
 import { PostgresTransaction, UnknownOutcome } from "./postgres-transaction.ts";
 import { TYPES } from "./postgres-types.ts";
@@ -30,21 +29,13 @@ export interface PostgresOptions {
   directUri?: string | null;
   /** Connections at most. */
   poolSize: number;
+  /** `uri` leads to a pooler: settings of a session are anybody's. */
+  isPooled?: boolean;
   /** False behind a pooler that does not know prepared statements. */
   prepares: boolean;
   durability: "full" | "relaxed";
   log: Logger;
 }
-
-/** How long a caller waits for a database that is away. Below the patience of clients, above a restart. */
-const PATIENCE_MS = 12_000;
-const AWAY_BACKOFF = { firstMs: 50, maxMs: 1000 };
-
-/** Deadlocks and serialization failures in a row before somebody is told. */
-const MAX_CONTENTIONS = 10;
-const CONTENTION_BACKOFF = { firstMs: 5, maxMs: 200 };
-
-const CONNECT_TIMEOUT_MS = 5000;
 
 export class PostgresDatabase implements Database {
   readonly dialect = POSTGRES;
@@ -53,10 +44,13 @@ export class PostgresDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #hints: PostgresHints;
   readonly #statements: Statements;
+  readonly #isRelaxedByTransaction: boolean;
   #isClosed = false;
 
   constructor(options: PostgresOptions) {
-    const { uri, directUri, poolSize, durability, log } = options;
+    const { uri, directUri, poolSize, log, isPooled = false } = options;
+    const isRelaxed = options.durability === "relaxed";
+    this.#isRelaxedByTransaction = isRelaxed && isPooled;
     const connection = {
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -69,7 +63,7 @@ export class PostgresDatabase implements Database {
       connectionString: uri,
       max: poolSize,
       pipeline: true,
-      ...(durability === "relaxed"
+      ...(isRelaxed && !isPooled
         ? { options: "-c synchronous_commit=off" }
         : {}),
     });
@@ -86,6 +80,7 @@ export class PostgresDatabase implements Database {
           connectionString: directUri ?? uri,
           pipeline: true,
         }),
+      isShared: isPooled && !directUri,
       log,
     });
   }
@@ -131,7 +126,9 @@ export class PostgresDatabase implements Database {
   transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T> {
     return this.#patiently(async () => {
       const client = await this.#pool.connect();
-      const tx = new PostgresTransaction(client, this.#statements);
+      const tx = new PostgresTransaction(client, this.#statements, {
+        isRelaxed: this.#isRelaxedByTransaction,
+      });
       try {
         const value = await tx.run(fn);
         client.release();
@@ -193,22 +190,11 @@ export class PostgresDatabase implements Database {
     await this.close();
   }
 
-  /** Again while another transaction is in the way, and while the database is away. */
-  async #patiently<T>(fn: () => Promise<T>): Promise<T> {
-    const until = Date.now() + PATIENCE_MS;
-    for (let attempt = 1; ; attempt += 1) {
+  #patiently<T>(fn: () => Promise<T>): Promise<T> {
+    return patiently(() => {
       if (this.#isClosed) throw unavailable("the database is closed");
-      try {
-        return await fn();
-      } catch (cause) {
-        const mayTryAgain = isContention(cause)
-          ? attempt <= MAX_CONTENTIONS
-          : isDisconnection(cause) && Date.now() < until;
-        if (!mayTryAgain) throw translated(cause);
-        const bounds = isContention(cause) ? CONTENTION_BACKOFF : AWAY_BACKOFF;
-        await sleep(backoffMs(attempt, bounds));
-      }
-    }
+      return fn();
+    });
   }
 
   /** The connection was lost in a commit: the database knows what became of it. */

@@ -4,8 +4,7 @@ import type { Logger } from "../lib/logger.ts";
 import { badRequest, notFound } from "../model/errors.ts";
 import type { Queryable } from "./database.ts";
 import { newestSchema, schemaNumber } from "./migrate.ts";
-import type { StorageSettings } from "./open.ts";
-import { PostgresDatabase } from "./postgres.ts";
+import { openPostgres, type StorageSettings } from "./open.ts";
 import { openSqliteSnapshot } from "./sqlite.ts";
 
 /** Calls `read` with the data as it is at one moment. Servers may go on using it meanwhile; nothing is changed, not even its schema. */
@@ -20,8 +19,7 @@ export async function withSnapshot<T>(
     return read(db);
   };
   if (postgres !== null) {
-    const options = { ...postgres, durability, log };
-    await using database = new PostgresDatabase(options);
+    await using database = await openPostgres(postgres, { durability, log });
     return await database.snapshot(readChecked);
   }
   const path = join(dataDir, "spool.db");

@@ -20,7 +20,7 @@ export class Load {
   readonly random = new Random(SEED);
   readonly chronicle: Chronicle;
   readonly #clients: LoadClient[];
-  #hasFailed = false;
+  readonly #failure = new AbortController();
 
   /** Without `onBreak` a client whose connection breaks is done. */
   constructor(server: Served, onBreak: OnBreak | null = null) {
@@ -39,12 +39,17 @@ export class Load {
     );
   }
 
+  /** Aborted when a client has seen what may not be. */
+  get failed(): AbortSignal {
+    return this.#failure.signal;
+  }
+
   /** Under load while `work` lasts. Rejects with what a client saw and may not have seen. */
   async during(work: () => Promise<void>): Promise<void> {
     const stop = new AbortController();
     const clients = this.#clients.map((client) =>
       client.work(stop.signal).catch((error: unknown) => {
-        this.#hasFailed = true;
+        this.#failure.abort();
         throw error;
       }),
     );
@@ -64,7 +69,7 @@ export class Load {
     const wanted = this.chronicle.acknowledged + this.random.between(from, to);
     await waitFor(
       "clients get on with their work",
-      () => this.#hasFailed || this.chronicle.acknowledged >= wanted,
+      () => this.failed.aborted || this.chronicle.acknowledged >= wanted,
       { timeoutMs: 90_000, everyMs: 5 },
     );
   }

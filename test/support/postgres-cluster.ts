@@ -144,8 +144,8 @@ export class PostgresCluster {
   }
 }
 
-/** Postgres does not serve as root: then it is somebody who owns nothing. */
-function serverUser(): { uid: number; gid: number } | null {
+/** Postgres and PgBouncer do not serve as root: then it is somebody who owns nothing. */
+export function serverUser(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   const users = readFileSync("/etc/passwd", "utf8")
     .split("\n")

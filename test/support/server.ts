@@ -27,7 +27,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PROGRAM = join(ROOT, "dist/cli/index.js");
 
 /** Long enough for a loaded machine, short enough that a server that hangs is seen. */
-const START_MS = 30_000;
+const START_MS = 60_000;
 const STOP_MS = 15_000;
 
 /** Every graph of the examples, and some that misbehave. */

@@ -62,6 +62,18 @@ export class Faults {
     await Promise.all(this.#lasting);
   }
 
+  /** Instances are killed one after the other, and nothing else happens. */
+  async kill(params: {
+    times: number;
+    between: () => Promise<void>;
+    signal: AbortSignal;
+  }): Promise<void> {
+    for (let n = 0; n < params.times && !params.signal.aborted; n += 1) {
+      await params.between();
+      await this.#perform("an instance is killed");
+    }
+  }
+
   counts(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const name of this.happened) counts[name] = (counts[name] ?? 0) + 1;

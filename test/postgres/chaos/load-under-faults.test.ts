@@ -6,6 +6,7 @@
  * what was not answered is there wholly or not at all, and every run has ended.
  *
  * `CHAOS_SECONDS` and `CHAOS_CLIENTS` make it longer; `CHAOS_SEED` makes the same choices again.
+ * `CHAOS_KILLS=200`: nothing happens but that many kills of instances.
  */
 import { test } from "vitest";
 import { checkLedger } from "../../chaos/check-ledger.ts";
@@ -22,10 +23,14 @@ import { requireWhole } from "./data-of-fleet.ts";
 import { Faults } from "./faults.ts";
 
 const SECONDS = Number(process.env["CHAOS_SECONDS"] ?? 20);
+const KILLS = Number(process.env["CHAOS_KILLS"] ?? 0);
+
+/** At most: the start, what clients do until the next one, and the checks of it in the end. */
+const KILL_MS = 30_000;
 
 test(
   "whatever goes down, what was acknowledged is there, and every run comes to its end",
-  { timeout: 240_000 + SECONDS * 3000 },
+  { timeout: 240_000 + SECONDS * 3000 + KILLS * KILL_MS },
   async () => {
     const fleet = await Fleet.start({
       random: new Random(SEED),
@@ -36,14 +41,17 @@ test(
     const lookUp = (who: string | null) => insist(load, there, fleet, who);
     using load: Load = new Load(fleet, lookUp);
     const faults = new Faults(fleet, load.random);
-    const stop = new AbortController();
+    const { failed: signal } = load;
+    const began = performance.now();
     await inRound(0, () =>
       load.during(() =>
-        faults.go({
-          milliseconds: SECONDS * 1000,
-          between: () => load.someMore(5, 40),
-          signal: stop.signal,
-        }),
+        KILLS > 0
+          ? faults.kill({ times: KILLS, between: untilAmid(load), signal })
+          : faults.go({
+              milliseconds: SECONDS * 1000,
+              between: () => load.someMore(5, 40),
+              signal,
+            }),
       ),
     );
     await inRound(faults.happened.length, async () => {
@@ -59,10 +67,16 @@ test(
     });
     load.expectOfEverything();
     process.stderr.write(
-      `${JSON.stringify({ ...faults.counts(), ...load.chronicle.counts() })}\n`,
+      `${JSON.stringify({ ...faults.counts(), acknowledged: load.chronicle.acknowledged, seconds: Math.round((performance.now() - began) / 1000), ...load.chronicle.counts() })}\n`,
     );
   },
 );
+
+/** Some operations later, and in the midst of one. */
+const untilAmid = (load: Load) => async (): Promise<void> => {
+  await load.someMore(5, 40);
+  await load.amidSomething();
+};
 
 /** Looks up what became of what was not answered; asks again when the answer does not come either. */
 async function insist(
