@@ -2,7 +2,7 @@ import type { Caller } from "../auth/caller.ts";
 import type { RunEvent } from "../model/run-event.ts";
 import { lastEventSeq } from "../storage/event-segments.ts";
 import { listRuns } from "../storage/runs.ts";
-import { follow, type FollowParams } from "../stream/follow.ts";
+import { followInBatches, type FollowParams } from "../stream/follow.ts";
 import type { RunDeps } from "./run-deps.ts";
 import { isAfterGap, isState, valuesSoFar } from "./run-stream.ts";
 
@@ -16,40 +16,52 @@ export async function* eventsOrState(
   deps: Deps,
   caller: Caller,
   params: Omit<FollowParams, "run_id">,
-): AsyncGenerator<RunEvent> {
+): AsyncGenerator<RunEvent[]> {
   const { thread_id } = params;
   let cursor = params.after;
   const owed = await stateOwed(deps, caller, { thread_id, after: cursor });
   if (owed !== null) {
-    yield owed;
+    yield [owed];
     cursor = owed.seq;
   }
-  const events = follow(deps, { ...params, run_id: null, after: cursor });
-  for await (const event of events) {
-    if (isAfterGap(event, cursor))
-      yield* instead(deps, caller, { thread_id, cursor, next: event });
-    cursor = event.seq;
-    yield event;
+  const batches = followInBatches(deps, {
+    ...params,
+    run_id: null,
+    after: cursor,
+  });
+  for await (const batch of batches) {
+    const whole: RunEvent[] = [];
+    for (const event of batch) {
+      if (isAfterGap(event, cursor))
+        whole.push(
+          ...(await instead(deps, caller, { thread_id, cursor, next: event })),
+        );
+      cursor = event.seq;
+      whole.push(event);
+    }
+    yield whole;
   }
 }
 
-async function* instead(
+async function instead(
   deps: Deps,
   caller: Caller,
   params: { thread_id: string; cursor: number; next: RunEvent },
-): AsyncGenerator<RunEvent> {
+): Promise<RunEvent[]> {
   const { thread_id, cursor, next } = params;
   const { run_id, attempt, at } = next;
   const isStateOwed = !isState(next);
   const room = next.seq - cursor - 1;
+  const told: RunEvent[] = [];
   if (room > 1 || !isStateOwed) {
     const data = JSON.stringify({ run_id, attempt });
-    yield { ...next, seq: cursor + 1, event: "metadata", data };
+    told.push({ ...next, seq: cursor + 1, event: "metadata", data });
   }
-  if (!isStateOwed) return;
+  if (!isStateOwed) return told;
   const values = await valuesSoFar(deps, caller, { run_id, thread_id });
   const data = JSON.stringify(values);
-  yield { seq: next.seq - 1, run_id, attempt, event: "values", data, at };
+  const seq = next.seq - 1;
+  return [...told, { seq, run_id, attempt, event: "values", data, at }];
 }
 
 /** When nothing is kept of what came after the cursor, and nothing goes on. */

@@ -3,6 +3,7 @@ import {
   matchesFilter,
   type ProtocolFilter,
 } from "../model/protocol-filter.ts";
+import type { RunEvent } from "../model/run-event.ts";
 import { threadExists } from "../storage/checkpoints.ts";
 import {
   firstEventSeq,
@@ -14,6 +15,7 @@ import { findThread } from "../storage/threads.ts";
 import {
   protocolEvent,
   type ProtocolEvent,
+  type RunFacts,
 } from "../stream/protocol-events.ts";
 import { eventsOrState } from "./protocol-gaps.ts";
 import type { RunDeps } from "./run-deps.ts";
@@ -38,48 +40,70 @@ export async function requireVisible(
   if (await threadExists(database, threadId)) throw threadNotFound(threadId);
 }
 
-/** All that matches the filter. */
+/** All that matches the filter, what is there at once in one piece. */
 export async function* streamProtocol(
   deps: Deps,
   caller: Caller,
   params: { thread_id: string; filter: ProtocolFilter; signal: AbortSignal },
-): AsyncGenerator<ProtocolEvent> {
+): AsyncGenerator<ProtocolEvent[]> {
   const { filter, thread_id } = params;
   // From the first moment on: a run may come before the database has answered.
   using _ = deps.events.keepWhileRead(thread_id);
   const after = filter.since ?? (await replayFrom(deps, thread_id));
-  for await (const event of protocolEvents(deps, caller, { ...params, after }))
-    if (matchesFilter(event, filter)) yield event;
+  const batches = protocolEvents(deps, caller, { ...params, after });
+  for await (const batch of batches) {
+    const asked = batch.filter((event) => matchesFilter(event, filter));
+    if (asked.length > 0) yield asked;
+  }
 }
+
+/** A piece of a stream is cut at so many characters: its reader may be slow. */
+const MAX_BATCH = 64 * 1024;
 
 /** All events with a greater number than `after`. */
 export async function* protocolEvents(
   deps: Deps,
   caller: Caller,
   params: { thread_id: string; after: number; signal: AbortSignal },
-): AsyncGenerator<ProtocolEvent> {
+): AsyncGenerator<ProtocolEvent[]> {
   const { database, events } = deps;
   const { thread_id } = params;
   // Clients change their filter as they go, and come back for what the new one has.
   using _ = events.keepWhileRead(thread_id);
   let isThere = await threadExists(database, thread_id);
-  for await (const event of eventsOrState(deps, caller, {
+  for await (const batch of eventsOrState(deps, caller, {
     ...params,
     hasEnded: async () => isThere && !(await threadExists(database, thread_id)),
   })) {
     if (!isThere) await requireVisible(deps, caller, thread_id);
     isThere = true;
-    const isStart = event.event === "metadata";
-    const graph_name = isStart
-      ? await getGraphOfRun(database, event.run_id)
-      : null;
-    const made = protocolEvent(event, { graph_name });
-    if (made === null) continue;
-    // It tells that nothing of the run can be lost any more.
-    if (made.isTerminal) await database.durable();
-    yield made;
+    let made: ProtocolEvent[] = [];
+    let size = 0;
+    for (const event of batch) {
+      const isStart = event.event === "metadata";
+      const facts = isStart ? await factsOf(deps, event) : NO_FACTS;
+      const told = protocolEvent(event, facts);
+      if (told === null) continue;
+      // It tells that nothing of the run can be lost any more.
+      if (told.isTerminal) await database.durable();
+      made.push(told);
+      size += told.text.length;
+      if (size < MAX_BATCH) continue;
+      yield made;
+      [made, size] = [[], 0];
+    }
+    if (made.length > 0) yield made;
   }
 }
+
+const NO_FACTS: RunFacts = { graph_name: null };
+
+const factsOf = async (
+  { database }: Deps,
+  { run_id }: RunEvent,
+): Promise<RunFacts> => ({
+  graph_name: await getGraphOfRun(database, run_id),
+});
 
 /**
  * The number before the first event that a new reader gets: all since the

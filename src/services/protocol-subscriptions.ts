@@ -165,15 +165,16 @@ export class ProtocolSubscriptions {
 
   async #pump(signal: AbortSignal): Promise<void> {
     const cursors = [...this.#all.values()].map(({ cursor }) => cursor);
-    const events = protocolEvents(this.#deps, this.#caller, {
+    const batches = protocolEvents(this.#deps, this.#caller, {
       thread_id: this.#threadId,
       after: Math.min(...cursors),
       signal,
     });
-    for await (const event of events) {
-      if (signal.aborted) return;
-      if (this.#isAsked(event)) await this.#outlet.send(event.text);
-    }
+    for await (const batch of batches)
+      for (const event of batch) {
+        if (signal.aborted) return;
+        if (this.#isAsked(event)) await this.#outlet.send(event.text);
+      }
   }
 
   #isAsked(event: ProtocolEvent): boolean {

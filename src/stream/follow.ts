@@ -38,22 +38,30 @@ export async function* follow(
   deps: { database: Database; events: EventLog },
   params: FollowParams,
 ): AsyncGenerator<RunEvent> {
+  for await (const batch of followInBatches(deps, params)) yield* batch;
+}
+
+/** The same, what is there at once in one piece: each step of a generator costs more than most readers do with an event. */
+export async function* followInBatches(
+  deps: { database: Database; events: EventLog },
+  params: FollowParams,
+): AsyncGenerator<RunEvent[]> {
   const { thread_id, run_id, signal } = params;
   let cursor = params.after;
   let readAgainAt = -1;
   const isLast = ({ event }: RunEvent) => event === "end" && run_id !== null;
   /** What is stored after the cursor. Returns true when that is all there will be. */
-  async function* past(): AsyncGenerator<RunEvent, boolean> {
+  async function* past(): AsyncGenerator<RunEvent[], boolean> {
     const stored = history(deps.events, { thread_id, run_id, after: cursor });
-    for await (const event of stored) {
-      cursor = event.seq;
-      yield event;
-      if (isLast(event) || signal.aborted) return true;
+    for await (const page of stored) {
+      cursor = page.at(-1)?.seq ?? cursor;
+      yield page;
+      if (page.some(isLast) || signal.aborted) return true;
     }
     return false;
   }
   /** The end may be written between the last read and the question. */
-  async function* pastToEnd(): AsyncGenerator<RunEvent, boolean> {
+  async function* pastToEnd(): AsyncGenerator<RunEvent[], boolean> {
     if (!(await params.hasEnded())) return false;
     yield* past();
     return true;
@@ -63,21 +71,20 @@ export async function* follow(
     using live = new LiveQueue(deps, params);
     if (yield* past()) return;
     if (yield* pastToEnd()) return;
-    for await (const event of live) {
-      if (event === LOOK) {
+    for await (const queued of live) {
+      if (queued === LOOK) {
         if (yield* past()) return;
         if (yield* pastToEnd()) return;
         continue;
       }
-      if (event.seq <= cursor) continue;
-      // A run may begin before the end of the one before it, which is stored, was told.
-      if (run_id === null && event.seq > cursor + 1 && readAgainAt !== cursor) {
+      const { batch, isCut } = newOnes(queued, { cursor, run_id, readAgainAt });
+      cursor = batch.at(-1)?.seq ?? cursor;
+      if (batch.length > 0) yield batch;
+      if (batch.some(isLast)) return;
+      if (isCut) {
         readAgainAt = cursor;
         break;
       }
-      cursor = event.seq;
-      yield event;
-      if (isLast(event)) return;
     }
     // Overflow, or an end without an `end` event: what is in the table decides.
     if (live.hasOverflowed) {
@@ -85,6 +92,26 @@ export async function* follow(
       await deps.events.flushed();
     }
   }
+}
+
+/**
+ * Of the queue, what the reader has not had. Cut where numbers are missing: a
+ * run may begin before the end of the one before it, which is stored, was told.
+ */
+function newOnes(
+  queued: readonly RunEvent[],
+  at: { cursor: number; run_id: string | null; readAgainAt: number },
+): { batch: RunEvent[]; isCut: boolean } {
+  const batch: RunEvent[] = [];
+  let { cursor } = at;
+  for (const event of queued) {
+    if (event.seq <= cursor) continue;
+    const isGap = at.run_id === null && event.seq > cursor + 1;
+    if (isGap && at.readAgainAt !== cursor) return { batch, isCut: true };
+    cursor = event.seq;
+    batch.push(event);
+  }
+  return { batch, isCut: false };
 }
 
 /** Those that there are now, and no more. */
@@ -96,9 +123,9 @@ export async function* eventsSoFar(
   const unstored: RunEvent[] = [];
   events.subscribe(thread_id, (event) => unstored.push(event))();
   let cursor = params.after;
-  for await (const event of history(events, params)) {
-    cursor = event.seq;
-    yield event;
+  for await (const page of history(events, params)) {
+    cursor = page.at(-1)?.seq ?? cursor;
+    yield* page;
   }
   for (const event of unstored)
     if (event.seq > cursor && (run_id === null || event.run_id === run_id))
@@ -108,7 +135,7 @@ export async function* eventsSoFar(
 async function* history(
   events: EventLog,
   params: { thread_id: string; run_id: string | null; after: number },
-): AsyncGenerator<RunEvent> {
+): AsyncGenerator<RunEvent[]> {
   let after = params.after;
   for (;;) {
     const page = await events.list({
@@ -117,7 +144,7 @@ async function* history(
       segments: SEGMENTS_PER_PAGE,
     });
     if (page.length === 0) return;
-    yield* page;
+    yield page;
     after = page.at(-1)?.seq ?? after;
   }
 }
@@ -126,7 +153,7 @@ async function* history(
 const LOOK = Symbol("look");
 
 /** Live events, kept until the reader comes for them. Ends at overflow, when no more can come, or by the signal. */
-class LiveQueue implements Disposable, AsyncIterable<RunEvent | typeof LOOK> {
+class LiveQueue implements Disposable, AsyncIterable<RunEvent[] | typeof LOOK> {
   hasOverflowed = false;
   #queue: RunEvent[] = [];
   #bytes = 0;
@@ -158,7 +185,7 @@ class LiveQueue implements Disposable, AsyncIterable<RunEvent | typeof LOOK> {
     if (!deps.database.isExclusive) this.#watchOthers(deps, params);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent | typeof LOOK> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent[] | typeof LOOK> {
     for (;;) {
       if (this.#mustLook) {
         this.#mustLook = false;
@@ -167,7 +194,7 @@ class LiveQueue implements Disposable, AsyncIterable<RunEvent | typeof LOOK> {
       const events = this.#queue;
       this.#queue = [];
       this.#bytes = 0;
-      yield* events;
+      if (events.length > 0) yield events;
       if (this.#queue.length > 0 || this.#mustLook) continue;
       if (this.#isOver) return;
       await new Promise<void>((resolve) => {

@@ -19,13 +19,13 @@ const MAX_BATCH = 64 * 1024;
 export const runFrame = ({ seq, event, data }: RunEvent): string =>
   `id: ${seq}\nevent: ${event}\ndata: ${data}\n\n`;
 
-/** How an event of the streaming protocol does. */
-export const protocolFrame = ({
-  event_id,
-  method,
-  text,
-}: ProtocolEvent): string =>
-  `id: ${event_id}\nevent: ${method}\ndata: ${text}\n\n`;
+/** How events of the streaming protocol do. */
+export function protocolFrames(events: readonly ProtocolEvent[]): string {
+  let frames = "";
+  for (const { event_id, method, text } of events)
+    frames += `id: ${event_id}\nevent: ${method}\ndata: ${text}\n\n`;
+  return frames;
+}
 
 /**
  * The one SSE encoder: a stream of frames, read as fast as the client reads.

@@ -55,6 +55,17 @@ describe("EventSender", () => {
     ]);
   });
 
+  it("sends what comes faster than anybody can see in few notices", async () => {
+    const { sender: events, arrived } = sender();
+    for (let index = 0; index < 100; index += 1) {
+      await events.send(event(`${index}`));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const batches = await arrived(100);
+    expect(batches[0]).toHaveLength(1);
+    expect(batches.length).toBeLessThan(50);
+  });
+
   it("makes its producer wait when much is unsent", async () => {
     const { sender: events, arrived } = sender();
     const large = event("x".repeat(400_000));

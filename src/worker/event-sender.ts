@@ -14,6 +14,7 @@ export class EventSender {
   #unsent: ProducedEvent[] = [];
   #unsentChars = 0;
   #callOff: (() => void) | null = null;
+  #leftAt = -Infinity;
   /** Of the batch that was sent last: resolves when there is room for more. Never rejects. */
   #sending: Promise<void> = Promise.resolve();
   #failure: unknown = null;
@@ -32,6 +33,7 @@ export class EventSender {
       this.#pace,
       // While the pipe is full, more of them become one batch.
       () => void this.#sending.then(() => this.flush()),
+      this.#leftAt,
     );
     if (this.#unsentChars >= MAX_BATCH_CHARS) {
       await this.#sending;
@@ -44,7 +46,9 @@ export class EventSender {
   /** Sends what is waiting now, ahead of whatever goes into the pipe next. */
   flush(): void {
     const events = this.rest();
-    if (events.length > 0) this.#sending = this.#sendBatch(events);
+    if (events.length === 0) return;
+    this.#leftAt = performance.now();
+    this.#sending = this.#sendBatch(events);
   }
 
   /** What was not sent, for whoever sends it in another way. */

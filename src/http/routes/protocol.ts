@@ -10,7 +10,7 @@ import {
 } from "../../services/protocol-stream.ts";
 import type { RunDeps } from "../../services/run-deps.ts";
 import { StateCache } from "../../services/state-cache.ts";
-import { protocolFrame } from "../../stream/sse.ts";
+import { protocolFrames } from "../../stream/sse.ts";
 import type { AppDeps, MountRoutes } from "../deps.ts";
 import { eventStreamResponse } from "../event-stream.ts";
 import { answerCommand, commandEnvelope } from "../protocol-command.ts";
@@ -77,7 +77,7 @@ export function protocolRoutes(
         filter: c.req.valid("json"),
         signal: gone.signal,
       });
-      return eventStreamResponse(c, stream, protocolFrame, () => gone.abort());
+      return eventStreamResponse(c, stream, protocolFrames, () => gone.abort());
     });
     app.get(
       "/threads/:thread_id/stream/events",
