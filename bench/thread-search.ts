@@ -60,7 +60,6 @@ async function turn(thread_id: string): Promise<void> {
   await database.transaction((tx) =>
     markThreadBusy(tx, {
       ...{ thread_id, graph_id: "agent", assistant_id },
-      metadata: {},
       hasTurn: true,
     }),
   );

@@ -13,6 +13,7 @@ import { Counts } from "./lib/counts.ts";
 import type { Logger } from "./lib/logger.ts";
 import { installedVersion } from "./lib/package-version.ts";
 import { webhookPolicy, type WebhookPolicy } from "./model/webhook-policy.ts";
+import { KnownAssistants } from "./services/known-assistants.ts";
 import type { RunDeps } from "./services/run-deps.ts";
 import { registerGraphs } from "./services/system-assistants.ts";
 import type { Database } from "./storage/database.ts";
@@ -203,6 +204,7 @@ const toRunDeps = (
   { policy, ...parts }: Parts & { workers: WorkerPool },
 ): RunDeps => ({
   ...parts,
+  assistants: new KnownAssistants(),
   defaultTtl: config.ttl,
   maxAttempts: Math.max(1, config.maxRetries),
   webhooks: { isEnabled: config.webhooks.isEnabled, policy },

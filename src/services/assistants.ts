@@ -47,7 +47,7 @@ export async function requireAssistant(
 }
 
 export const hasGraph = (
-  workers: GraphDeps["workers"],
+  workers: Pick<GraphDeps["workers"], "graphs">,
   graphId: string,
 ): boolean => workers.graphs().some(({ graph_id }) => graph_id === graphId);
 

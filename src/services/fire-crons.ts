@@ -10,14 +10,13 @@ import {
   type UpcomingTick,
 } from "../storage/cron-ticks.ts";
 import { getCron, type StoredCron } from "../storage/crons.ts";
+import { announce } from "./accept-run.ts";
+import { acceptIn, type Accepted } from "./enqueue-run.ts";
 import {
-  acceptIn,
-  announce,
   statelessAcceptance,
   threadAcceptance,
   type Acceptance,
-  type Accepted,
-} from "./accept-run.ts";
+} from "./run-acceptance.ts";
 import type { RunDeps } from "./run-deps.ts";
 
 /*

@@ -26,6 +26,16 @@ export async function getAssistant(
   );
 }
 
+/** The condition that an assistant still is what it was when it was read. Each change of it moves one of the two. */
+export const isUnchanged = ({
+  assistant_id,
+  version,
+  updated_at,
+}: Pick<Assistant, "assistant_id" | "version" | "updated_at">): Sql => sql`
+  exists (
+    select 1 from assistants
+    where assistant_id = ${assistant_id} and version = ${version} and updated_at = ${new Date(updated_at)})`;
+
 export async function searchAssistants(
   db: Queryable,
   search: AssistantSearch,

@@ -88,3 +88,20 @@ export async function first<Row>(
   const rows = await db.query<Row>(statement);
   return rows[0] ?? null;
 }
+
+/**
+ * A write, and a second one for the rows of `table` that the first returns:
+ * both or none. On Postgres it is one statement, and as `write` it may be
+ * executed twice. Resolves with the rows of the second; empty when the first has none.
+ */
+export async function writeChained<Row>(
+  database: Database,
+  params: { first: Sql; second: (rows: Sql) => Sql; table: Sql },
+): Promise<Row[]> {
+  const statement = database.dialect.chained(params.first, params.second);
+  if (statement !== null) return database.write<Row>(statement);
+  return database.transaction(async (tx) => {
+    const rows = await tx.query(params.first);
+    return rows.length === 0 ? [] : tx.query<Row>(params.second(params.table));
+  });
+}

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../lib/json.ts";
 import type { JsonParameter, Sql } from "./sql.ts";
 
 /**
@@ -15,6 +16,12 @@ export interface Dialect {
 
   /** A timestamp plus a number of minutes, which may have a fraction; null when either is null. */
   plusMinutes(timestamp: Sql, minutes: Sql): Sql;
+
+  /**
+   * Two writes as one statement: the second takes the rows that the first
+   * returns, and sees nothing else of what it has done. Null where an engine has no such statement.
+   */
+  chained(first: Sql, second: (rows: Sql) => Sql): Sql | null;
 
   /** Ends a select whose rows this transaction is about to change. */
   readonly forUpdate: Sql;
@@ -34,8 +41,11 @@ export interface Dialect {
   /** Text `column` as a JSON string, quotes included. */
   jsonString(column: Sql): Sql;
 
-  /** `column` with the members of `patch` laid over it, one level deep. */
-  jsonMerge(column: Sql, patch: unknown): Sql;
+  /** JSON `column` with the members of `patch` laid over it, one level deep. */
+  jsonMerge(column: Sql, patch: Sql | JsonObject): Sql;
+
+  /** Of the object in JSON `column`, the members with these names; names are text of ours. */
+  jsonPick(column: Sql, names: readonly string[]): Sql;
 
   /** Whether JSON `column` is another text than `value`, or one of them is null. */
   jsonDiffers(column: Sql, value: JsonParameter | null): Sql;

@@ -1,5 +1,5 @@
 import type { Dialect } from "./dialect.ts";
-import { and, json, raw, sql, type Sql } from "./sql.ts";
+import { and, json, raw, Sql, sql } from "./sql.ts";
 
 /*
  * Times are cut to milliseconds, not rounded: a run that is due now must not
@@ -28,6 +28,8 @@ export const POSTGRES: Dialect = {
     sql`${NOW} + cast(${milliseconds} as double precision) * interval '1 millisecond'`,
   plusMinutes: (timestamp, minutes) =>
     sql`${timestamp} + cast(${minutes} as double precision) * interval '1 minute'`,
+  chained: (first, second) =>
+    sql`with chained as (${first}) ${second(raw("chained"))}`,
   // Not `for update`: that would wait for everybody who has just referred to the row, and they may wait for us.
   forUpdate: raw("for no key update"),
   keyShare: raw("for key share"),
@@ -36,7 +38,10 @@ export const POSTGRES: Dialect = {
   jsonContains,
   jsonString: (column) => sql`cast(to_json(${column}) as text)`,
   jsonMerge: (column, patch) =>
-    sql`(${column} || cast(${json(patch)} as jsonb))`,
+    sql`(cast(${column} as jsonb) || cast(${patch instanceof Sql ? patch : json(patch)} as jsonb))`,
+  jsonPick: (column, names) => sql`(
+    select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(${column})
+    where key in (${raw(names.map((name) => `'${name}'`).join(", "))}))`,
   jsonDiffers: (column, value) =>
     sql`cast(${column} as text) is distinct from cast(${value} as text)`,
   unindexed: (column) => column, // its statistics tell the planner

@@ -8,7 +8,8 @@ import type {
 import type { JsonObject } from "../lib/json.ts";
 import { visible } from "./access.ts";
 import { first, type Queryable } from "./database.ts";
-import { and, json, raw, sql, type Sql } from "./sql.ts";
+import type { Dialect } from "./dialect.ts";
+import { and, EMPTY, json, raw, sql, type Sql } from "./sql.ts";
 
 /** The columns that the API shows. */
 export const SHOWN = raw(
@@ -34,25 +35,32 @@ export interface NewRun {
 }
 
 export async function insertRun(tx: Queryable, run: NewRun): Promise<Run> {
-  const { now } = tx.dialect;
   const seq =
     run.seq === null
       ? sql`(select run_seq from threads where thread_id = ${run.thread_id})`
       : sql`${run.seq}`;
-  const row = await first<Run>(
-    tx,
-    sql`
-      insert into runs (
-        run_id, thread_id, assistant_id, graph_id, seq, q, multitask_strategy,
-        run_at, max_attempts, keeps_events, kwargs, metadata, webhook, created_at, updated_at)
-      values (
-        ${run.run_id}, ${run.thread_id}, ${run.assistant_id}, ${run.graph_id},
-        ${seq}, ${run.q}, ${run.multitask_strategy},
-        ${tx.dialect.nowPlus(run.afterMs)}, ${run.max_attempts}, ${run.keeps_events},
-        ${json(run.kwargs)}, ${json(run.metadata)}, ${run.webhook}, ${now}, ${now})
-      returning ${SHOWN}`,
-  );
-  return shown(row as Run);
+  const metadata = sql`${json(run.metadata)}`;
+  const insertion = runInsertion(tx.dialect, run, { seq, metadata });
+  return shown((await first<Run>(tx, insertion)) as Run);
+}
+
+/** `from`: where `seq` and `metadata` come from. */
+export function runInsertion(
+  { now, nowPlus }: Dialect,
+  run: Omit<NewRun, "seq" | "metadata">,
+  { seq, metadata, from = EMPTY }: { seq: Sql; metadata: Sql; from?: Sql },
+): Sql {
+  return sql`
+    insert into runs (
+      run_id, thread_id, assistant_id, graph_id, seq, q, multitask_strategy,
+      run_at, max_attempts, keeps_events, kwargs, metadata, webhook, created_at, updated_at)
+    select
+      ${run.run_id}, ${run.thread_id}, ${run.assistant_id}, ${run.graph_id},
+      ${seq}, ${run.q}, ${run.multitask_strategy},
+      ${nowPlus(run.afterMs)}, ${run.max_attempts}, ${run.keeps_events},
+      ${json(run.kwargs)}, ${metadata}, ${run.webhook}, ${now}, ${now}
+    ${from}
+    returning ${SHOWN}`;
 }
 
 /**

@@ -40,6 +40,12 @@ export class Connection implements Queryable {
       (column: string, patch: string) =>
         JSON.stringify(merged(JSON.parse(column), JSON.parse(patch))),
     );
+    connection.function(
+      "json_pick",
+      { deterministic: true },
+      (column: string, names: string) =>
+        JSON.stringify(picked(JSON.parse(column), names.split(" "))),
+    );
     // For the triggers that keep the index of the metadata.
     connection.function(
       "metadata_entries",
@@ -120,3 +126,8 @@ function merged(target: object, patch: object): object {
     result[key] = value;
   return result;
 }
+
+const picked = (value: object, names: readonly string[]): object =>
+  Object.fromEntries(
+    Object.entries(value).filter(([name]) => names.includes(name)),
+  );

@@ -1,7 +1,7 @@
 import type { Dialect } from "./dialect.ts";
 import { leastLength, LONG_NEEDLE } from "./json-needle.ts";
 import { MANY, NearestParameter } from "./sqlite-nearest.ts";
-import { and, EMPTY, json, raw, sql, type Sql } from "./sql.ts";
+import { and, EMPTY, json, raw, Sql, sql } from "./sql.ts";
 
 /** The functions that these call are registered in sqlite.ts. */
 
@@ -13,6 +13,7 @@ export const SQLITE: Dialect = {
   nowPlus: (milliseconds) => sql`${NOW} + ${Math.round(milliseconds)}`,
   plusMinutes: (timestamp, minutes) =>
     sql`${timestamp} + cast(${minutes} * 60000 as integer)`,
+  chained: () => null, // a `with` of SQLite only reads
   forUpdate: EMPTY, // a write transaction has the file to itself
   keyShare: EMPTY,
   skipLocked: EMPTY,
@@ -24,7 +25,10 @@ export const SQLITE: Dialect = {
       : sql`case when length(${column}) >= ${leastLength(needle)} then ${contains} else 0 end`;
   },
   jsonString: (column) => sql`json_quote(${column})`,
-  jsonMerge: (column, patch) => sql`json_merge(${column}, ${json(patch)})`,
+  jsonMerge: (column, patch) =>
+    sql`json_merge(${column}, ${patch instanceof Sql ? patch : json(patch)})`,
+  jsonPick: (column, names) =>
+    sql`json_pick(${column}, ${raw(`'${names.join(" ")}'`)})`,
   jsonDiffers: (column, value) => sql`${column} is distinct from ${value}`,
   unindexed: (column) => sql`+${column}`,
   isMember: (column, values) =>

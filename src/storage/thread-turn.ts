@@ -2,8 +2,9 @@ import type { JsonObject } from "../lib/json.ts";
 import type { RunError } from "../model/run.ts";
 import type { ThreadStatus } from "../model/thread.ts";
 import { first, type Queryable } from "./database.ts";
+import type { Dialect } from "./dialect.ts";
 import { hasUnfinishedRun, promoteNext } from "./run-queue.ts";
-import { json, sql } from "./sql.ts";
+import { json, raw, sql, type Sql } from "./sql.ts";
 import { moved } from "./threads.ts";
 
 /*
@@ -24,39 +25,38 @@ export interface ThreadGraph {
  */
 export async function markThreadBusy(
   tx: Queryable,
-  params: ThreadGraph & {
-    thread_id: string;
-    hasTurn: boolean;
-    /** Of the thread, as it was before. */
-    metadata: JsonObject;
-  },
+  params: ThreadGraph & { thread_id: string; hasTurn: boolean },
 ): Promise<number | null> {
-  const { now, jsonMerge } = tx.dialect;
-  const { thread_id, graph_id, assistant_id, hasTurn, metadata } = params;
   const row = await first<{ run_seq: number }>(
     tx,
     sql`
-      update threads
-      set run_seq = run_seq + 1,
-          metadata = case when status = 'busy' and not ${hasTurn} then metadata
-            else ${jsonMerge(sql`metadata`, { graph_id, assistant_id })} end,
-          rest_status = case when status = 'busy' then rest_status else status end,
-          rest_error = case when status = 'busy' then rest_error else error end,
-          rest_graph = case when status = 'busy' then rest_graph
-            else ${json(graphOf(metadata))} end,
-          state_updated_at = case when status = 'busy' then state_updated_at else ${now} end,
-          status = 'busy', error = null, ${moved(tx.dialect)}
-      where thread_id = ${thread_id}
+      update threads set ${busy(tx.dialect, params)}
+      where thread_id = ${params.thread_id}
       returning run_seq`,
   );
   return row?.run_seq ?? null;
 }
 
-/** Empty for a thread that has never had a graph. */
-const graphOf = ({ graph_id, assistant_id }: JsonObject): JsonObject => ({
-  ...(graph_id === undefined ? {} : { graph_id }),
-  ...(assistant_id === undefined ? {} : { assistant_id }),
-});
+/** What an update of `threads` sets for a run that is accepted. `rest_graph` is empty for a thread that has never had a graph. */
+export const busy = (
+  dialect: Dialect,
+  params: ThreadGraph & { hasTurn: boolean },
+): Sql => {
+  const { graph_id, assistant_id, hasTurn } = params;
+  const { now, jsonMerge, jsonPick } = dialect;
+  const metadata = raw("threads.metadata");
+  const wasBusy = raw("threads.status = 'busy'");
+  return sql`
+    run_seq = threads.run_seq + 1,
+    metadata = case when ${wasBusy} and not ${hasTurn} then ${metadata}
+      else ${jsonMerge(metadata, { graph_id, assistant_id })} end,
+    rest_status = case when ${wasBusy} then threads.rest_status else threads.status end,
+    rest_error = case when ${wasBusy} then threads.rest_error else threads.error end,
+    rest_graph = case when ${wasBusy} then threads.rest_graph
+      else ${jsonPick(metadata, ["graph_id", "assistant_id"])} end,
+    state_updated_at = case when ${wasBusy} then threads.state_updated_at else ${now} end,
+    status = 'busy', error = null, ${moved(dialect)}`;
+};
 
 /** A run has ended and others go on: how the thread would stand without them. */
 export async function setThreadRest(

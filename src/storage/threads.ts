@@ -30,7 +30,7 @@ const oneThread = (
 
 /** For every statement that changes a thread: its time to live counts from its last change. */
 export const moved = ({ now, plusMinutes }: Dialect): Sql =>
-  sql`updated_at = ${now}, expires_at = ${plusMinutes(now, raw("ttl_minutes"))}`;
+  sql`updated_at = ${now}, expires_at = ${plusMinutes(now, raw("threads.ttl_minutes"))}`;
 
 export interface NewThread {
   thread_id: string;

@@ -202,7 +202,6 @@ describe.each(drivers())("searching by index on $name", (driver) => {
         markThreadBusy(tx, {
           thread_id: id,
           ...{ graph_id: "a", assistant_id: "b", hasTurn: true },
-          metadata: {},
         }),
       );
     else

@@ -417,7 +417,6 @@ describe.each(drivers())("threads on $name", (driver) => {
         thread_id,
         graph_id: "g",
         assistant_id: uuid7(),
-        metadata: {},
         hasTurn: true,
       });
     });

@@ -9,6 +9,7 @@ import {
   webhookPolicy,
 } from "../../src/model/webhook-policy.ts";
 import type { Database } from "../../src/storage/database.ts";
+import { KnownAssistants } from "../../src/services/known-assistants.ts";
 import { EventLog } from "../../src/stream/event-log.ts";
 import type { Workers } from "../../src/workers/port.ts";
 
@@ -30,6 +31,7 @@ export function testApp(
     storeTtl: NO_STORE_TTL,
     embedder: null,
     events: new EventLog({ database, log }),
+    assistants: new KnownAssistants(),
     maxAttempts: 3,
     measures: () => ({ slots: 0, executing: 0, room: 0, ended: {} }),
     webhooks: { isEnabled: true, policy: webhookPolicy(STANDARD_RULES) },

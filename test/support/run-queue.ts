@@ -16,6 +16,7 @@ import { insertInstance } from "../../src/storage/instances.ts";
 import { claimRuns, type ClaimedRun } from "../../src/storage/run-queue.ts";
 import { sql } from "../../src/storage/sql.ts";
 import { insertThread } from "../../src/storage/threads.ts";
+import { KnownAssistants } from "../../src/services/known-assistants.ts";
 import { EventLog } from "../../src/stream/event-log.ts";
 import type { Workers } from "../../src/workers/port.ts";
 
@@ -41,6 +42,7 @@ export async function openRunQueue(database: Database) {
     log,
     workers: NO_WORKERS,
     events: new EventLog({ database, log }),
+    assistants: new KnownAssistants(),
     defaultTtl: null,
     maxAttempts: 3,
     webhooks: { isEnabled: true, policy: webhookPolicy(STANDARD_RULES) },
