@@ -199,8 +199,8 @@ export async function deleteRun(tx: Queryable, runId: string): Promise<void> {
   await tx.query(sql`delete from runs where run_id = ${runId}`);
 }
 
-/** Tracing is not ours to do, but clients expect the key. */
-export const shown = <Row extends Run>(row: Row): Row => ({
-  ...row,
-  langsmith_session_name: null,
-});
+/** Tracing is not ours to do, but clients expect the key; what a run owes to the streaming protocol is between us and it. */
+export function shown<Row extends Run>(row: Row): Row {
+  const { protocol: _, ...kwargs } = row.kwargs;
+  return { ...row, kwargs, langsmith_session_name: null };
+}

@@ -30,6 +30,7 @@ test("a background run is pending, then runs, then has succeeded", async () => {
       stream_mode: ["values"],
     },
   });
+  expect(created).not.toHaveProperty("kwargs.protocol");
   expect((await threads.get(thread_id)).status).toBe("busy");
   await waitFor("the run starts", async () => {
     const { status } = await runs.get(thread_id, created.run_id);
