@@ -5,12 +5,20 @@ import {
   type ThreadSnapshot,
   type ThreadStatus,
 } from "../model/thread.ts";
-import { LeaseLostError } from "../storage/checkpoints.ts";
-import type { Queryable } from "../storage/database.ts";
-import { insertSegment, type Segment } from "../storage/event-segments.ts";
+import { checkpointParts } from "../storage/checkpoint-parts.ts";
+import { inputApplied, LeaseLostError } from "../storage/checkpoints.ts";
+import type { Database, Part, Queryable } from "../storage/database.ts";
+import type { Dialect } from "../storage/dialect.ts";
+import {
+  insertSegment,
+  segmentInsert,
+  type Segment,
+} from "../storage/event-segments.ts";
 import {
   deleteHeldRun,
+  finishing,
   finishRun,
+  hasFinished,
   hasUnfinishedRun,
   type ClaimedRun,
 } from "../storage/run-queue.ts";
@@ -21,7 +29,11 @@ import {
   setThreadRest,
   takeBackTurn,
 } from "../storage/thread-turn.ts";
-import { lockThread, setThreadSnapshot } from "../storage/threads.ts";
+import {
+  lockThread,
+  restingThread,
+  setThreadSnapshot,
+} from "../storage/threads.ts";
 import { insertDelivery } from "../storage/webhook-deliveries.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import { storeRunWrites } from "../workers/checkpoint-requests.ts";
@@ -52,6 +64,71 @@ export interface Recorded {
   hasWebhook: boolean;
 }
 
+export interface EndOfRun {
+  run: ClaimedRun;
+  end: RunEnd;
+  segment: Segment | null;
+  writes?: readonly CheckpointWrite[];
+}
+
+/**
+ * Stores the end of a run, with the rest of its stream and of its checkpoints.
+ * Most leave their thread at rest: that is a single write. Where it is not so,
+ * `recordEnd` tells. Throws MissingValuesError.
+ */
+export async function storeEnd(
+  database: Database,
+  ended: EndOfRun,
+): Promise<Recorded | "lost"> {
+  const parts = restingParts(database.dialect, ended);
+  if (parts !== null && (await database.writeAtOnce(parts)) === null)
+    return { isGone: false, hasNext: false, hasWebhook: false };
+  const recorded = await database
+    .transaction((tx) => recordEnd(tx, ended))
+    .catch(unlessLost);
+  if (recorded !== "lost" || parts === null) return recorded;
+  // The answer to the write may have been lost, with the connection.
+  return (await hasFinished(database, ended.run))
+    ? { isGone: false, hasNext: false, hasWebhook: false }
+    : "lost";
+}
+
+/** Whoever has the run now records it. */
+export function unlessLost(cause: unknown): "lost" {
+  if (cause instanceof LeaseLostError) return "lost";
+  throw cause;
+}
+
+/** The end of the last run of a thread, as parts of one write; null when it needs more looks than one. Thread before run, as below. */
+function restingParts(
+  dialect: Dialect,
+  { run, end, segment, writes = [] }: EndOfRun,
+): Part[] | null {
+  // Another run was accepted by the time of the claim, or has had this one stopped.
+  const hasOthers =
+    run.thread_run_seq !== run.seq || end.status === "interrupted";
+  if (hasOthers || run.webhook !== null) return null;
+  const status = threadStatus(run, end);
+  const thread = restingThread(dialect, run, {
+    status,
+    snapshot: end.snapshot,
+    error: status === "error" ? end.error : null,
+    ...(segment === null ? {} : { lastEventSeq: lastSeqOf(segment) }),
+  });
+  const checkpoints = checkpointParts(dialect, run.run_id, writes);
+  if (thread === null || checkpoints === null) return null;
+  const also = inputApplied(writes);
+  const finished = finishing(dialect, run, { ...end, also });
+  return [
+    { statement: thread, needs: 1 },
+    { statement: finished, needs: 1 },
+    ...checkpoints,
+    ...(segment === null
+      ? []
+      : [{ statement: segmentInsert(dialect, segment) }]),
+  ];
+}
+
 /**
  * Everything that the end of a run changes, for one transaction: the rest of
  * its stream and of its checkpoints, the run, whose turn is next, and the
@@ -60,14 +137,8 @@ export interface Recorded {
  */
 export async function recordEnd(
   tx: Queryable,
-  params: {
-    run: ClaimedRun;
-    end: RunEnd;
-    segment: Segment | null;
-    writes?: readonly CheckpointWrite[];
-  },
+  { run, end, segment, writes = [] }: EndOfRun,
 ): Promise<Recorded | "lost"> {
-  const { run, end, segment, writes = [] } = params;
   const { thread_id } = run;
   const locked = lockThread(tx, thread_id, UNRESTRICTED);
   const all = Promise.all([

@@ -5,14 +5,19 @@ import type { ProducedEvent } from "../model/run-event.ts";
 import type { CheckpointWrite } from "../protocol/checkpoint-frames.ts";
 import type { RunReport } from "../protocol/run-frames.ts";
 import { CHANNELS } from "../storage/channels.ts";
-import { LeaseLostError, MissingValuesError } from "../storage/checkpoints.ts";
+import { MissingValuesError } from "../storage/checkpoints.ts";
 import type { Database, Queryable } from "../storage/database.ts";
 import { insertSegment, type Segment } from "../storage/event-segments.ts";
 import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
 import type { EventLog } from "../stream/event-log.ts";
 import { storeRunWrites } from "../workers/checkpoint-requests.ts";
 import { closingEvents } from "./edge-events.ts";
-import { recordEnd, ROLLED_BACK, type RunEnd } from "./finish-run.ts";
+import {
+  ROLLED_BACK,
+  storeEnd,
+  unlessLost,
+  type RunEnd,
+} from "./finish-run.ts";
 
 export interface RecordDeps {
   database: Database;
@@ -64,11 +69,12 @@ export class RunRecord {
     const closing = closingEvents(this.#run, end);
     const segment = this.#leaner(await events.take(this.#run, closing), end);
     const recorded = await this.#persistently(() =>
-      database
-        .transaction((tx) =>
-          recordEnd(tx, { run: this.#run, end, segment, writes: this.#writes }),
-        )
-        .catch(whyNot),
+      storeEnd(database, {
+        run: this.#run,
+        end,
+        segment,
+        writes: this.#writes,
+      }).catch(whyNot),
     );
     if (recorded === "lost") return;
     if (recorded === "incomplete") return this.#repeat(segment, closing.length);
@@ -152,13 +158,7 @@ export class RunRecord {
   }
 }
 
-function whyNot(cause: unknown): "incomplete" | "lost" {
+function whyNot(cause: unknown): "incomplete" {
   if (cause instanceof MissingValuesError) return "incomplete";
-  return unlessLost(cause);
-}
-
-/** Whoever has the run now records it. */
-function unlessLost(cause: unknown): "lost" {
-  if (cause instanceof LeaseLostError) return "lost";
   throw cause;
 }

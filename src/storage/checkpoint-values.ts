@@ -2,7 +2,7 @@ import { pageHashes } from "../lib/ref-page.ts";
 import type { StoredValue, ValueRef } from "../protocol/checkpoint-frames.ts";
 import type { Queryable } from "./database.ts";
 import { holdRuns } from "./run-queue.ts";
-import { raw, sql, type Sql } from "./sql.ts";
+import { raw, rowsOf, sql, type Sql } from "./sql.ts";
 
 /*
  * Values by content, once per thread. The rule that reading relies on: what a
@@ -10,21 +10,30 @@ import { raw, sql, type Sql } from "./sql.ts";
  * come in the same transaction, and go in the same one.
  */
 
-/** Values that are stored already stay as they are. */
+/** In one statement; more would have more parameters than an engine takes. */
+const INSERTED_AT_ONCE = 100;
+
 export async function insertValues(
   tx: Queryable,
   threadId: string,
   values: readonly StoredValue[],
 ): Promise<void> {
-  await Promise.all(
-    values.map(({ hash, type, data }) =>
-      tx.query(sql`
-        insert into checkpoint_values (thread_id, hash, type, data)
-        values (${threadId}, ${hash}, ${type}, ${data})
-        on conflict (thread_id, hash) do nothing`),
-    ),
-  );
+  const rows = values.map((value) => ({ thread_id: threadId, ...value }));
+  const inserted: Promise<unknown>[] = [];
+  for (let start = 0; start < rows.length; start += INSERTED_AT_ONCE)
+    inserted.push(
+      tx.query(valuesInsert(rows.slice(start, start + INSERTED_AT_ONCE))),
+    );
+  await Promise.all(inserted);
 }
+
+/** Values that are stored already stay as they are. */
+export const valuesInsert = (
+  rows: readonly (StoredValue & { thread_id: string })[],
+): Sql => sql`
+  insert into checkpoint_values (thread_id, hash, type, data)
+  values ${rowsOf(rows.map(({ thread_id, hash, type, data }) => [thread_id, hash, type, data]))}
+  on conflict (thread_id, hash) do nothing`;
 
 export async function getValues(
   db: Queryable,

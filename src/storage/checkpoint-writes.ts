@@ -1,6 +1,6 @@
 import type { PendingWriteRecord } from "../protocol/checkpoint-frames.ts";
 import type { Queryable } from "./database.ts";
-import { EMPTY, raw, sql, type Sql } from "./sql.ts";
+import { EMPTY, raw, rowsOf, sql, type Sql } from "./sql.ts";
 
 export interface PendingWriteRow extends PendingWriteRecord {
   thread_id: string;
@@ -42,6 +42,26 @@ export async function putPendingWrite(
     on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) ${resolution}`);
   await Promise.all([kept, put]);
 }
+
+/** Of indices from 0 on, which stay as they were first made. */
+export const writesInsert = (rows: readonly PendingWriteRow[]): Sql => sql`
+  insert into checkpoint_writes (
+    thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, run_id, channel, type, data)
+  values ${rowsOf(
+    rows.map((row) => [
+      row.thread_id,
+      row.checkpoint_ns,
+      row.checkpoint_id,
+      row.task_id,
+      row.idx,
+      row.task_path,
+      row.run_id,
+      row.channel,
+      row.type,
+      row.data,
+    ]),
+  )}
+  on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do nothing`;
 
 /** The task of LangGraph's that stands for the caller: its writes are the command's. */
 export const CALLER_TASK = "00000000-0000-0000-0000-000000000000";

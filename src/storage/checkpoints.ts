@@ -14,7 +14,8 @@ import {
   putPendingWrite,
 } from "./checkpoint-writes.ts";
 import { first, type Queryable } from "./database.ts";
-import { json, sql } from "./sql.ts";
+import type { Dialect } from "./dialect.ts";
+import { EMPTY, join, json, sql, type Sql } from "./sql.ts";
 
 export {
   deleteRunCheckpoints,
@@ -48,30 +49,43 @@ export class LeaseLostError extends Error {
  * of the graph itself marks that the input is in, so that it is never submitted
  * again; so does a question that follows an answer.
  */
-export async function fenceRun(
+export function fenceRun(
   tx: Queryable,
   fence: Fence,
   writes: readonly CheckpointWrite[],
 ): Promise<{ thread_id: string } | null> {
+  return first(tx, fencing(tx.dialect, fence, writes));
+}
+
+/** The statement of the above: a row where the lease is held. */
+export function fencing(
+  { forUpdate }: Dialect,
+  fence: Fence,
+  writes: readonly CheckpointWrite[],
+): Sql {
   const telling = writes.filter(holdsInput);
   if (telling.length === 0)
-    return first(
-      tx,
-      sql`
-        select thread_id from runs
-        where run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'
-        ${tx.dialect.forUpdate}`,
-    );
-  const newest = telling.findLast((write) => write.kind === "put");
-  const checkpointId = newest?.record.checkpoint_id ?? null;
-  return first(
-    tx,
-    sql`
-      update runs
-      set input_applied = ${true}, last_checkpoint_id = coalesce(${checkpointId}, last_checkpoint_id)
+    return sql`
+      select thread_id from runs
       where run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'
-      returning thread_id`,
-  );
+      ${forUpdate}`;
+  const checkpointId = newestPut(telling);
+  return sql`
+    update runs
+    set input_applied = ${true}, last_checkpoint_id = coalesce(${checkpointId}, last_checkpoint_id)
+    where run_id = ${fence.run_id} and attempt = ${fence.attempt} and q = 'running'
+    returning thread_id`;
+}
+
+const newestPut = (writes: readonly CheckpointWrite[]): string | null =>
+  writes.findLast((write) => write.kind === "put")?.record.checkpoint_id ??
+  null;
+
+/** For the statement that ends the run, which is its own fence: what the above would set, each with a comma before it. */
+export function inputApplied(writes: readonly CheckpointWrite[]): Sql {
+  const telling = writes.filter(holdsInput);
+  if (telling.length === 0) return EMPTY;
+  return sql`, input_applied = ${true}, last_checkpoint_id = coalesce(${newestPut(telling)}, last_checkpoint_id)`;
 }
 
 /** Step -2 is the empty checkpoint under which LangGraph stores the writes of a run that saves only at its end. */
@@ -82,7 +96,7 @@ function holdsInput(write: CheckpointWrite): boolean {
 }
 
 /** Whether a task has taken an answer and stopped at its next question. */
-function asksAgain(writes: readonly PendingWriteRecord[]): boolean {
+export function asksAgain(writes: readonly PendingWriteRecord[]): boolean {
   const has = (channel: string) =>
     writes.some(
       (write) => write.channel === channel && write.task_id !== CALLER_TASK,
@@ -132,7 +146,7 @@ export async function writeCheckpoint(
 }
 
 /** What the record and the pages that came with it refer to, but for what came with it. */
-function neededHashes(
+export function neededHashes(
   record: CheckpointRecord,
   values: readonly StoredValue[],
 ): Set<string> {
@@ -149,21 +163,33 @@ async function putRecord(
   record: CheckpointRecord,
   runId: string | null,
 ): Promise<void> {
-  await tx.query(sql`
-    insert into checkpoints (
-      thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, run_id,
-      created_at, metadata, checkpoint, channels)
-    values (
-      ${record.thread_id}, ${record.checkpoint_ns}, ${record.checkpoint_id},
-      ${record.parent_checkpoint_id}, ${runId}, ${tx.dialect.now},
-      ${json(record.metadata)}, ${json(record.checkpoint)}, ${json(record.channels)})
-    on conflict (thread_id, checkpoint_ns, checkpoint_id) do update set
-      parent_checkpoint_id = excluded.parent_checkpoint_id,
-      run_id = excluded.run_id,
-      metadata = excluded.metadata,
-      checkpoint = excluded.checkpoint,
-      channels = excluded.channels`);
+  await tx.query(recordsPut(tx.dialect, [record], runId));
 }
+
+/** No two of the records may be the same checkpoint. */
+export const recordsPut = (
+  { now }: Dialect,
+  records: readonly CheckpointRecord[],
+  runId: string | null,
+): Sql => sql`
+  insert into checkpoints (
+    thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, run_id,
+    created_at, metadata, checkpoint, channels)
+  values ${join(
+    records.map(
+      (record) => sql`(
+        ${record.thread_id}, ${record.checkpoint_ns}, ${record.checkpoint_id},
+        ${record.parent_checkpoint_id}, ${runId}, ${now},
+        ${json(record.metadata)}, ${json(record.checkpoint)}, ${json(record.channels)})`,
+    ),
+    ", ",
+  )}
+  on conflict (thread_id, checkpoint_ns, checkpoint_id) do update set
+    parent_checkpoint_id = excluded.parent_checkpoint_id,
+    run_id = excluded.run_id,
+    metadata = excluded.metadata,
+    checkpoint = excluded.checkpoint,
+    channels = excluded.channels`;
 
 /** Every checkpoint of the thread, with all that belongs to them. */
 export async function deleteCheckpoints(

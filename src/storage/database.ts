@@ -13,6 +13,13 @@ export interface Queryable {
   query<Row>(statement: Sql): Promise<Row[]>;
 }
 
+/** One of several statements that are stored at once. */
+export interface Part {
+  statement: Sql;
+  /** It must give so many rows at least (see `returning`), or nothing of all of them is stored. */
+  needs?: number;
+}
+
 /**
  * The one seam between us and an engine.
  *
@@ -41,6 +48,16 @@ export interface Database extends Queryable, AsyncDisposable {
    * when the connection is lost in it: only for what that does no harm to.
    */
   write<Row>(statement: Sql): Promise<Row[]>;
+
+  /**
+   * Stores all of the statements or none, in one round trip, and as one
+   * statement where the engine can. Null when they are stored, else the index
+   * of one that has not given the rows that it needs. None may depend on
+   * what another of them does: each sees the database as it was before them, but
+   * for the rows that it changes or locks, which it sees as they are by then.
+   * Like `write` it may be executed twice.
+   */
+  writeAtOnce(parts: readonly Part[]): Promise<number | null>;
 
   /**
    * Runs `fn`, commits, and resolves once the commit survives the death of

@@ -1,6 +1,7 @@
 import type { ProducedEvent, RunEvent } from "../model/run-event.ts";
 import { first, type Database, type Queryable } from "./database.ts";
 import type { Fence } from "../model/run.ts";
+import type { Dialect } from "./dialect.ts";
 import { raw, sql, type Sql } from "./sql.ts";
 
 /*
@@ -34,8 +35,19 @@ export async function writeSegment(
   await database.write(insertion(database, segment));
 }
 
+/** For a write whose fence is another part of it. What is stored already stays. */
+export function segmentInsert({ now }: Dialect, segment: Segment): Sql {
+  const { thread_id, first_seq, run_id, attempt, events } = segment;
+  return sql`
+    insert into event_segments (thread_id, first_seq, last_seq, run_id, attempt, events, created_at)
+    values (
+      ${thread_id}, ${first_seq}, ${first_seq + events.length - 1}, ${run_id}, ${attempt},
+      ${textOf(segment)}, ${now})
+    on conflict (thread_id, first_seq) do nothing`;
+}
+
 function insertion({ dialect }: Queryable, segment: Segment): Sql {
-  const text = segment.events.map(lineOf).join("\n");
+  const text = textOf(segment);
   return sql`
     insert into event_segments (thread_id, first_seq, last_seq, run_id, attempt, events, created_at)
     select ${segment.thread_id}, ${segment.first_seq}, ${segment.first_seq + segment.events.length - 1},
@@ -45,6 +57,8 @@ function insertion({ dialect }: Queryable, segment: Segment): Sql {
     ${dialect.forUpdate}
     returning first_seq`;
 }
+
+const textOf = ({ events }: Segment): string => events.map(lineOf).join("\n");
 
 const lineOf = ([event, data, at = Date.now()]: ProducedEvent): string =>
   `${event}\t${data}\t${at}`;

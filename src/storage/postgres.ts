@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "../lib/logger.ts";
 import { unavailable } from "../model/errors.ts";
-import type { Database, Queryable } from "./database.ts";
+import type { Database, Part, Queryable } from "./database.ts";
+import { atOnce, failedPart } from "./postgres-at-once.ts";
 import { POSTGRES } from "./postgres-dialect.ts";
 import { isInvalidParameter, translated } from "./postgres-errors.ts";
 import { PostgresHints } from "./postgres-hints.ts";
@@ -105,6 +106,23 @@ export class PostgresDatabase implements Database {
 
   write<Row>(statement: Sql): Promise<Row[]> {
     return this.query(statement);
+  }
+
+  writeAtOnce(parts: readonly Part[]): Promise<number | null> {
+    const statement = atOnce(parts);
+    return this.#patiently(async () => {
+      const client = await this.#pool.connect();
+      try {
+        await this.#statements.run(client, statement);
+        client.release();
+        return null;
+      } catch (cause) {
+        const failed = failedPart(cause);
+        client.release(failed === null);
+        if (failed === null) throw cause;
+        return failed;
+      }
+    });
   }
 
   /** Statements do not hold up the event loop here. */

@@ -8,7 +8,8 @@ import type {
 } from "../model/run.ts";
 import { first, type Database, type Queryable } from "./database.ts";
 import { lastEventSeqOf } from "./event-segments.ts";
-import { json, raw, sql, type Sql } from "./sql.ts";
+import type { Dialect } from "./dialect.ts";
+import { EMPTY, json, raw, sql, type Sql } from "./sql.ts";
 
 /*
  * The states of `runs.q`, and what moves a run between them:
@@ -48,10 +49,13 @@ export interface ClaimedRun {
   webhook: string | null;
   /** The highest seq that the thread's events have got, as far as the tables know. */
   last_event_seq: number;
+  /** Its place among the runs of the thread, and the last place that was given out. */
+  seq: number;
+  thread_run_seq: number;
 }
 
 const CLAIMED = raw(
-  "run_id, thread_id, assistant_id, graph_id, attempt, deaths, max_attempts, cancel, input_applied, keeps_events, kwargs, metadata, webhook",
+  "run_id, thread_id, assistant_id, graph_id, attempt, deaths, max_attempts, cancel, input_applied, keeps_events, kwargs, metadata, webhook, seq",
 );
 
 /** The runs that have a turn and whose time has come, oldest first; a range scan of `runs_claim`. */
@@ -75,7 +79,8 @@ export async function claimRuns(
       -- A zombie that was reaped has no row any more, and must not own a run; one that is being reaped waits for that.
       and exists (
         select 1 from instances where instance_id = ${params.owner} ${keyShare})
-    returning ${CLAIMED}, ${lastEventSeqOf(raw("runs.thread_id"))} as last_event_seq`);
+    returning ${CLAIMED}, ${lastEventSeqOf(raw("runs.thread_id"))} as last_event_seq,
+      (select run_seq from threads where threads.thread_id = runs.thread_id) as thread_run_seq`);
 }
 
 /** Runs that the owner has and does not know of, for what the answer to a claim was lost: back to the queue. */
@@ -109,17 +114,32 @@ export async function finishRun(
   fence: Fence,
   end: { status: RunStatus; error: RunError | null },
 ): Promise<"finished" | "lost"> {
-  const { now } = tx.dialect;
-  const row = await first(
-    tx,
-    sql`
-      update runs
-      set q = 'done', status = ${end.status}, error = ${json(end.error)}, owner = null,
-          finished_at = ${now}, updated_at = ${now}
-      where ${held(fence)} and cancel is distinct from 'rollback'
-      returning run_id`,
-  );
+  const row = await first(tx, finishing(tx.dialect, fence, end));
   return row === null ? "lost" : "finished";
+}
+
+/** The statement of the above. `also`: further columns that it sets, each with a comma before it. */
+export const finishing = (
+  { now }: Dialect,
+  fence: Fence,
+  end: { status: RunStatus; error: RunError | null; also?: Sql },
+): Sql => sql`
+  update runs
+  set q = 'done', status = ${end.status}, error = ${json(end.error)}, owner = null,
+      finished_at = ${now}, updated_at = ${now} ${end.also ?? EMPTY}
+  where ${held(fence)} and cancel is distinct from 'rollback'
+  returning run_id`;
+
+/** Whether this attempt has ended its run: nobody else can have. */
+export async function hasFinished(
+  db: Queryable,
+  { run_id, attempt }: Fence,
+): Promise<boolean> {
+  const row = await first(
+    db,
+    sql`select 1 as found from runs where run_id = ${run_id} and attempt = ${attempt} and q = 'done'`,
+  );
+  return row !== null;
 }
 
 /** The end of a run that somebody has wanted rolled back. "lost" also when nobody has. */

@@ -69,6 +69,18 @@ export function join(parts: readonly Sql[], separator: string): Sql {
   );
 }
 
+/** What follows `values` for several rows, each of as many parameters. The text varies with their number. */
+export const rowsOf = (rows: readonly (readonly unknown[])[]): Sql =>
+  new Sql(
+    rows
+      .flatMap((row, index) => [
+        index === 0 ? "(" : "), (",
+        ...row.slice(1).map(() => ", "),
+      ])
+      .concat(")"),
+    rows.flat(),
+  );
+
 /** All of the conditions; true when there are none. */
 export const and = (conditions: readonly Sql[]): Sql =>
   conditions.length === 0 ? raw("1 = 1") : join(conditions, " and ");

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { unavailable } from "../model/errors.ts";
-import type { Database, Queryable } from "./database.ts";
+import type { Database, Part, Queryable } from "./database.ts";
 import { SqliteAside } from "./sqlite-aside.ts";
 import { Connection, encoded, textOf } from "./sqlite-connection.ts";
 import { SQLITE } from "./sqlite-dialect.ts";
@@ -82,6 +82,16 @@ export class SqliteDatabase implements Database {
 
   write<Row>(statement: Sql): Promise<Row[]> {
     return this.transaction((tx) => tx.query<Row>(statement));
+  }
+
+  async writeAtOnce(parts: readonly Part[]): Promise<number | null> {
+    try {
+      await this.transaction((tx) => writeEach(tx, parts));
+      return null;
+    } catch (cause) {
+      if (cause instanceof TooFewRows) return cause.index;
+      throw cause;
+    }
   }
 
   transaction<T>(fn: (tx: Queryable) => Promise<T>): Promise<T> {
@@ -198,6 +208,23 @@ export class SqliteDatabase implements Database {
     } finally {
       tx.end();
     }
+  }
+}
+
+/** Nothing of the statements around it is to be stored. */
+class TooFewRows extends Error {
+  readonly index: number;
+
+  constructor(index: number) {
+    super(`statement ${index} has given too few rows`);
+    this.index = index;
+  }
+}
+
+async function writeEach(tx: Queryable, parts: readonly Part[]): Promise<void> {
+  for (const [index, { statement, needs = 0 }] of parts.entries()) {
+    const rows = await tx.query(statement);
+    if (rows.length < needs) throw new TooFewRows(index);
   }
 }
 

@@ -24,7 +24,7 @@ const PAGED = raw(`(
   from thread_value_pages page where page.thread_id = threads.thread_id)`);
 
 /** What the row is to hold after `storePages`. */
-interface StoredValues {
+export interface StoredValues {
   /** Null when there are no values, or when they are in pages. */
   inline: JsonParameter | null;
   isPaged: boolean;
@@ -58,6 +58,13 @@ export async function storePages(
     isPaged,
     hasMoved: hasMoved || surplus.size > 0,
   };
+}
+
+/** For a thread that has no pages: null when the values are to be in some. */
+export function inlineValues(values: Json): StoredValues | null {
+  if (valuePages(values).length > 0) return null;
+  const inline = values === null ? null : json(values);
+  return { inline, isPaged: false, hasMoved: false };
 }
 
 type Place = Pick<ValuePage, "channel_no" | "page_no">;

@@ -12,7 +12,13 @@ import { visible } from "./access.ts";
 import { first, type Queryable } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
 import { EMPTY, json, raw, sql, type Sql } from "./sql.ts";
-import { copyPages, storePages, valuesOf } from "./thread-values.ts";
+import {
+  copyPages,
+  inlineValues,
+  storePages,
+  valuesOf,
+  type StoredValues,
+} from "./thread-values.ts";
 
 /** The columns that the API shows. */
 const shown = (dialect: Dialect): Sql =>
@@ -235,44 +241,63 @@ export async function setThreadSnapshot(
   threadId: string,
   outcome: ThreadOutcome,
 ): Promise<void> {
-  const { now } = tx.dialect;
-  const {
-    status,
-    snapshot,
-    error,
-    wasPaged = true,
-    lastEventSeq = 0,
-  } = outcome;
-  const state =
+  const { snapshot, wasPaged = true } = outcome;
+  const values =
     snapshot === null
       ? null
-      : await stateOf(tx, threadId, { snapshot, wasPaged });
-  await tx.query(sql`
-    update threads
-    set status = ${status}, error = ${error === null ? null : json(error)}, ${moved(tx.dialect)},
-        event_seq = case when event_seq < ${lastEventSeq} then ${lastEventSeq} else event_seq end,
-        state_updated_at = case
-          when status <> ${status} ${state?.orHasChanged ?? EMPTY} then ${now}
-          else state_updated_at end
-        ${state?.assigned ?? EMPTY}
-    where thread_id = ${threadId}`);
+      : await storePages(tx, threadId, { values: snapshot.values, wasPaged });
+  await tx.query(
+    sql`${settingSnapshot(tx.dialect, outcome, values)} where thread_id = ${threadId}`,
+  );
 }
 
-/** The part of the statement above that is about values and interrupts. */
-async function stateOf(
-  tx: Queryable,
-  threadId: string,
-  { snapshot, wasPaged }: { snapshot: ThreadSnapshot; wasPaged: boolean },
-): Promise<{ orHasChanged: Sql; assigned: Sql }> {
-  const values = await storePages(tx, threadId, {
-    values: snapshot.values,
-    wasPaged,
-  });
-  const interrupts = json(snapshot.interrupts);
-  return {
-    orHasChanged: sql`or ${values.hasMoved} or ${tx.dialect.jsonDiffers(raw('"values"'), values.inline)} or ${tx.dialect.jsonDiffers(raw("interrupts"), interrupts)}`,
-    assigned: sql`, values_paged = ${values.isPaged}, "values" = ${values.inline}, interrupts = ${interrupts}`,
-  };
+/**
+ * The same for a thread that comes to rest because its last run ends. Null when
+ * its values are too long for its row. No row: it has values in pages, or a
+ * run that has not ended and is not this one; or the thread is gone.
+ */
+export function restingThread(
+  dialect: Dialect,
+  run: { thread_id: string; seq: number },
+  outcome: ThreadOutcome,
+): Sql | null {
+  const { snapshot } = outcome;
+  const values = snapshot === null ? null : inlineValues(snapshot.values);
+  if (snapshot !== null && values === null) return null;
+  // Who accepts a run counts `run_seq` up, in this row: so nobody has since the one that ends.
+  return sql`
+    ${settingSnapshot(dialect, outcome, values)}
+    where thread_id = ${run.thread_id} and run_seq = ${run.seq} and not values_paged
+      and not exists (
+        select 1 from runs
+        where runs.thread_id = ${run.thread_id} and q in ('behind', 'delayed'))
+    returning thread_id`;
+}
+
+/** All of the statement but which thread it is about. `values`: null when there is no snapshot. */
+function settingSnapshot(
+  dialect: Dialect,
+  { status, snapshot, error, lastEventSeq = 0 }: ThreadOutcome,
+  values: StoredValues | null,
+): Sql {
+  const { now, jsonDiffers } = dialect;
+  const interrupts = json(snapshot?.interrupts ?? null);
+  const orHasChanged =
+    values === null
+      ? EMPTY
+      : sql`or ${values.hasMoved} or ${jsonDiffers(raw('"values"'), values.inline)} or ${jsonDiffers(raw("interrupts"), interrupts)}`;
+  const assigned =
+    values === null
+      ? EMPTY
+      : sql`, values_paged = ${values.isPaged}, "values" = ${values.inline}, interrupts = ${interrupts}`;
+  return sql`
+    update threads
+    set status = ${status}, error = ${error === null ? null : json(error)}, ${moved(dialect)},
+        event_seq = case when event_seq < ${lastEventSeq} then ${lastEventSeq} else event_seq end,
+        state_updated_at = case
+          when status <> ${status} ${orHasChanged} then ${now}
+          else state_updated_at end
+        ${assigned}`;
 }
 
 /** What an update or supersteps leave behind when nothing runs. */

@@ -7,15 +7,18 @@ import type {
 import type { RequestServer } from "../protocol/peer.ts";
 import { notFound } from "../model/errors.ts";
 import { readCheckpoints } from "../storage/checkpoint-reads.ts";
+import { checkpointParts } from "../storage/checkpoint-parts.ts";
 import {
   deleteCheckpoints,
   fenceRun,
+  fencing,
   LeaseLostError,
   MissingValuesError,
   threadExists,
   writeCheckpoint,
 } from "../storage/checkpoints.ts";
-import type { Database, Queryable } from "../storage/database.ts";
+import type { Database, Part, Queryable } from "../storage/database.ts";
+import type { Dialect } from "../storage/dialect.ts";
 import { readDeltaHistory } from "../storage/delta-history.ts";
 
 export interface CheckpointDeps {
@@ -60,7 +63,10 @@ async function storeWrites(
   writes: readonly CheckpointWrite[],
 ): Promise<CheckpointRequests["checkpoint.write"]["result"]> {
   try {
-    await database.transaction((tx) => storeRunWrites(tx, fence, writes));
+    const parts = partsOf(database.dialect, fence, writes);
+    // When it can't be stored so, the statements one by one tell why.
+    if (parts === null || (await database.writeAtOnce(parts)) !== null)
+      await database.transaction((tx) => storeRunWrites(tx, fence, writes));
     return "stored";
   } catch (cause) {
     if (cause instanceof LeaseLostError) return "lost";
@@ -68,6 +74,16 @@ async function storeWrites(
     await requireThreads(database, writes);
     throw cause;
   }
+}
+
+function partsOf(
+  dialect: Dialect,
+  fence: Fence,
+  writes: readonly CheckpointWrite[],
+): Part[] | null {
+  const parts = checkpointParts(dialect, fence.run_id, writes);
+  const fenced = { statement: fencing(dialect, fence, writes), needs: 1 };
+  return parts && [fenced, ...parts];
 }
 
 /**

@@ -86,14 +86,14 @@ it("does not answer the next question when the graph is merely told to go on", a
 /** Ends the worker once the thread has so many checkpoints; the answer to the last write never reaches it. */
 function killAtCheckpoint(thread_id: string, count: number): void {
   const { database } = opened;
-  const transaction = database.transaction.bind(database);
-  database.transaction = async (fn) => {
-    const result = await transaction(fn);
+  const write = database.writeAtOnce.bind(database);
+  database.writeAtOnce = async (parts) => {
+    const result = await write(parts);
     const rows = await database.query(
       sql`select 1 as one from checkpoints where thread_id = ${thread_id}`,
     );
     if (rows.length < count) return result;
-    database.transaction = transaction;
+    database.writeAtOnce = write;
     newest.kill();
     return result;
   };

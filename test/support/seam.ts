@@ -12,6 +12,7 @@ export const seam = (
   queryAside: (statement) => database.queryAside(statement),
   enableVectors: () => database.enableVectors(),
   write: (statement) => database.write(statement),
+  writeAtOnce: (parts) => database.writeAtOnce(parts),
   transaction: (fn) => database.transaction(fn),
   durable: () => database.durable(),
   listen: (channel, fn, onGap) => database.listen(channel, fn, onGap),

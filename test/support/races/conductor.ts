@@ -3,6 +3,7 @@ import type { Database, Queryable } from "../../../src/storage/database.ts";
 import { sql } from "../../../src/storage/sql.ts";
 import { deferred, type Deferred } from "../../../src/lib/deferred.ts";
 import { seam } from "../seam.ts";
+import { indexOfFailed, writeAtOnceIn } from "./at-once.ts";
 
 /*
  * Lets several operations go on at the same time, a statement each at its
@@ -136,6 +137,11 @@ export class Conductor {
       },
       write: (statement) =>
         this.#inTransaction(actor, (tx) => tx.query(statement)),
+      writeAtOnce: (parts) =>
+        this.#inTransaction(actor, (tx) => writeAtOnceIn(tx, parts)).then(
+          () => null,
+          indexOfFailed,
+        ),
       transaction: (fn) =>
         this.#inTransaction(actor, async (tx) => {
           const value = await fn(tx);

@@ -1,5 +1,6 @@
 import type { Database, Queryable } from "../../../src/storage/database.ts";
 import { seam } from "../seam.ts";
+import { indexOfFailed, writeAtOnceIn } from "./at-once.ts";
 
 /** What becomes of a statement. The commit of a transaction is the last statement of it. */
 export type Fault = "is refused" | "is done and then refused" | "meets another";
@@ -44,6 +45,11 @@ export class FaultyDatabase {
         await this.#afterCommit();
         return rows;
       },
+      writeAtOnce: (parts) =>
+        database
+          .transaction((tx) => this.#through(() => writeAtOnceIn(tx, parts)))
+          .then(this.#afterCommit)
+          .then(() => null, indexOfFailed),
       transaction: async (fn) => {
         const value = await database.transaction(async (tx) => {
           const made = await fn(this.#faulty(tx));

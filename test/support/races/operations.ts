@@ -1,5 +1,5 @@
 import { ANONYMOUS } from "../../../src/auth/caller.ts";
-import { recordEnd } from "../../../src/engine/finish-run.ts";
+import { storeEnd } from "../../../src/engine/finish-run.ts";
 import { promoteDueRuns, reapExpired } from "../../../src/engine/recovery.ts";
 import { AppError } from "../../../src/model/errors.ts";
 import type { CancelAction } from "../../../src/model/run.ts";
@@ -29,7 +29,10 @@ import { insertInstance } from "../../../src/storage/instances.ts";
 import { extendLease } from "../../../src/storage/queue-news.ts";
 import { claimRuns, handBackRun } from "../../../src/storage/run-queue.ts";
 import type { Workers } from "../../../src/workers/port.ts";
-import { storeRunWrites } from "../../../src/workers/checkpoint-requests.ts";
+import {
+  checkpointRequests,
+  storeRunWrites,
+} from "../../../src/workers/checkpoint-requests.ts";
 import { checkpoint, WORLDS, type World, type WorldName } from "./worlds.ts";
 
 /*
@@ -66,7 +69,9 @@ export async function answerOf(
   stage: Stage,
 ): Promise<string> {
   try {
-    return JSON.stringify(await operation.perform(stage)) ?? NOTHING;
+    const answer = await operation.perform(stage);
+    if (answer === "lost") return answer;
+    return JSON.stringify(answer) ?? NOTHING;
   } catch (cause) {
     if (cause instanceof LeaseLostError) return "lost";
     if (cause instanceof AppError && REFUSALS.has(cause.code))
@@ -162,18 +167,16 @@ const finishAs = (status: "success" | "error"): Operation => ({
   name: `finish (${status})`,
   worlds: STARTED,
   async perform(stage) {
-    const recorded = await stage.database.transaction((tx) =>
-      recordEnd(tx, {
-        run: stage.world.held,
-        end: {
-          status,
-          error: status === "error" ? { error: "E", message: "m" } : null,
-          snapshot: { values: { by: "R1" }, next: [], interrupts: {} },
-        },
-        segment: segment(stage),
-        writes: [checkpoint(stage.world.thread, "2 at the end")],
-      }),
-    );
+    const recorded = await storeEnd(stage.database, {
+      run: stage.world.held,
+      end: {
+        status,
+        error: status === "error" ? { error: "E", message: "m" } : null,
+        snapshot: { values: { by: "R1" }, next: [], interrupts: {} },
+      },
+      segment: segment(stage),
+      writes: [checkpoint(stage.world.thread, "2 at the end")],
+    });
     // Whom it wakes is for speed only.
     return recorded === "lost" ? recorded : { isGone: recorded.isGone };
   },
@@ -213,6 +216,33 @@ export const OPERATIONS: readonly Operation[] = [
           checkpoint(world.thread, `2 ${label}`),
         ]),
       ),
+  },
+  {
+    name: "put checkpoints",
+    worlds: STARTED,
+    perform: ({ world, database, label }) =>
+      checkpointRequests({ database })["checkpoint.write"]({
+        fence: world.held,
+        writes: [
+          checkpoint(world.thread, `2 ${label}`),
+          // Its value came with the checkpoint before it, which the thread has lost when it was pruned.
+          { ...checkpoint(world.thread, "2"), values: [] },
+          {
+            kind: "writes",
+            thread_id: world.thread,
+            checkpoint_ns: "",
+            checkpoint_id: `2 ${label}`,
+            writes: ["a", "b"].map((channel, idx) => ({
+              task_id: label,
+              task_path: "",
+              ...{ channel, idx },
+              type: "json",
+              data: Buffer.from("1"),
+            })),
+          },
+        ],
+        durable: false,
+      }),
   },
   {
     name: "put writes",

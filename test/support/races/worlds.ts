@@ -199,7 +199,7 @@ class Builder {
 export const checkpoint = (
   thread_id: string,
   checkpoint_id: string,
-): CheckpointWrite => ({
+): CheckpointWrite & { kind: "put" } => ({
   kind: "put",
   record: {
     thread_id,
