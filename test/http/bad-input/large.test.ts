@@ -4,7 +4,8 @@ import { BadInputApp, GRAPHS } from "../../support/bad-input.ts";
 /*
  * A million of something, in bodies that the limit lets through. What would
  * take quadratic work, or a report on each of a million items, takes minutes,
- * so that the time limit of the tests is enough to see it.
+ * so that the time limit of the tests is enough to see it. Of what is stored
+ * and found again a fifth does: its square is still long enough.
  */
 
 const app = new BadInputApp({
@@ -14,7 +15,9 @@ const app = new BadInputApp({
 
 const MILLION = 1_000_000;
 
-const keys = `{${Array.from({ length: MILLION }, (_, index) => `"k${index}":${index}`).join()}}`; // prettier-ignore
+const keysOf = (length: number) => `{${Array.from({ length }, (_, index) => `"k${index}":${index}`).join()}}`; // prettier-ignore
+const keys = keysOf(MILLION);
+const fewerKeys = keysOf(MILLION / 5);
 const listOf = (item: string) => `[${Array.from({ length: MILLION }, () => item).join()}]`; // prettier-ignore
 
 const run = (field: string, json: string) => ({
@@ -38,28 +41,28 @@ describe("a million that are refused", () => {
   });
 });
 
-describe("a million keys that are data", () => {
+describe("hundreds of thousands of keys that are data", () => {
   test("nobody asked for", async () => {
-    await app.succeed({ path: "/threads", body: keys });
+    await app.succeed({ path: "/threads", body: fewerKeys });
   });
 
   test("of metadata, which are found again", async () => {
     for (let index = 0; index < 50; index += 1)
       await app.succeed({ path: "/threads", body: { metadata: { index } } });
-    const body = `{"metadata":${keys}}`;
+    const body = `{"metadata":${fewerKeys}}`;
     const { thread_id } = await app.succeed<{ thread_id: string }>({ path: "/threads", body }); // prettier-ignore
     const found = await app.succeed<{ thread_id: string }[]>({
       path: "/threads/search",
-      body: `{"select":["thread_id"],"metadata":${keys}}`,
+      body: `{"select":["thread_id"],"metadata":${fewerKeys}}`,
     });
     expect(found).toEqual([{ thread_id }]);
     await app.server.app.request(`/threads/${thread_id}`, { method: "DELETE" });
-  }, 90_000); // a million entries, compared with those of every thread: 18 s on 2 cores
+  });
 
   test("of values that no channel has", async () => {
     const thread = await app.succeed<{ values: unknown }>({
       path: "/threads",
-      body: `{"metadata":{"graph_id":"linear"},"supersteps":[{"updates":[{"as_node":"first","values":${keys}}]}]}`,
+      body: `{"metadata":{"graph_id":"linear"},"supersteps":[{"updates":[{"as_node":"first","values":${fewerKeys}}]}]}`,
     });
     expect(thread.values).toEqual({ log: [] });
   });
