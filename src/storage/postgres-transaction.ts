@@ -2,18 +2,26 @@ import type { PoolClient } from "pg";
 import type { Queryable } from "./database.ts";
 import { POSTGRES } from "./postgres-dialect.ts";
 import { isDisconnection } from "./postgres-errors.ts";
+import { ERA } from "./postgres-outcome.ts";
 import type { Statements } from "./postgres-statements.ts";
 import type { Sql } from "./sql.ts";
 
+/** What a transaction is known by when its connection is gone. */
+interface Identity {
+  xid: string;
+  /** Of the server: see postgres-outcome.ts. */
+  era: string;
+}
+
 /** The connection was lost after the commit was sent. */
 export class UnknownOutcome extends Error {
-  readonly xid: string;
+  readonly identity: Identity;
   /** What the transaction answers if it was committed. */
   readonly value: unknown;
 
-  constructor(params: { xid: string; value: unknown; cause: unknown }) {
+  constructor(params: { identity: Identity; value: unknown; cause: unknown }) {
     super("the connection was lost in a commit", { cause: params.cause });
-    this.xid = params.xid;
+    this.identity = params.identity;
     this.value = params.value;
   }
 }
@@ -37,7 +45,7 @@ export class PostgresTransaction implements Queryable {
   readonly #client: PoolClient;
   readonly #statements: Statements;
   readonly #settings: string[];
-  #begun: Promise<string> | null = null;
+  #begun: Promise<Identity> | null = null;
   #hasEnded = false;
   #failure: unknown = null;
 
@@ -82,15 +90,15 @@ export class PostgresTransaction implements Queryable {
     }
   }
 
-  #begin(): Promise<string> {
+  #begin(): Promise<Identity> {
     const begun = this.#client
-      .query<{ xid: string }>({
-        text: `begin; select cast(pg_current_xact_id() as text) as xid, ${this.#settings.join(", ")}`,
+      .query<Identity>({
+        text: `begin; select cast(pg_current_xact_id() as text) as xid, ${ERA} as era, ${this.#settings.join(", ")}`,
       })
       // Two statements in one, so two results.
       .then((results) => {
-        const [, answer] = results as unknown as { rows: { xid: string }[] }[];
-        return answer?.rows[0]?.xid ?? "";
+        const [, answer] = results as unknown as { rows: Identity[] }[];
+        return answer?.rows[0] ?? { xid: "", era: "" };
       });
     begun.catch(() => {
       this.isSpoilt = true;
@@ -101,7 +109,7 @@ export class PostgresTransaction implements Queryable {
   async #commit(value: unknown): Promise<void> {
     this.#hasEnded = true;
     if (this.#begun === null) return;
-    const xid = await this.#begun;
+    const identity = await this.#begun;
     try {
       const { command } = await this.#client.query("commit");
       if (command !== "COMMIT")
@@ -109,7 +117,7 @@ export class PostgresTransaction implements Queryable {
     } catch (cause) {
       this.isSpoilt = true;
       if (isDisconnection(cause))
-        throw new UnknownOutcome({ xid, value, cause });
+        throw new UnknownOutcome({ identity, value, cause });
       throw cause;
     }
   }

@@ -13,6 +13,7 @@ import {
   patiently,
 } from "./postgres-patience.ts";
 import { Statements } from "./postgres-statements.ts";
+import { isCommitted, OUTCOME, type OutcomeRow } from "./postgres-outcome.ts";
 import { PostgresTransaction, UnknownOutcome } from "./postgres-transaction.ts";
 import { TYPES } from "./postgres-types.ts";
 import type { Sql } from "./sql.ts";
@@ -216,22 +217,19 @@ export class PostgresDatabase implements Database {
   }
 
   /** The connection was lost in a commit: the database knows what became of it. */
-  async #settle<T>({ xid, value, cause }: UnknownOutcome): Promise<T> {
+  async #settle<T>({ identity, value, cause }: UnknownOutcome): Promise<T> {
     for (;;) {
-      const outcome = await this.#patiently(() => this.#outcomeOf(xid));
-      if (outcome === "committed") return value as T;
-      if (outcome !== "in progress") throw cause; // it was rolled back, and may be tried again
+      const found = await this.#patiently(() => this.#outcomeOf(identity.xid));
+      if (found !== null && isCommitted(identity, found)) return value as T;
+      if (found?.outcome !== "in progress") throw cause; // it was rolled back, and may be tried again
       await sleep(AWAY_BACKOFF.firstMs);
     }
   }
 
-  async #outcomeOf(xid: string): Promise<string | null> {
+  async #outcomeOf(xid: string): Promise<OutcomeRow | null> {
     try {
-      const { rows } = await this.#pool.query<{ outcome: string | null }>(
-        "select pg_xact_status(cast($1 as xid8)) as outcome",
-        [xid],
-      );
-      return rows[0]?.outcome ?? null;
+      const { rows } = await this.#pool.query<OutcomeRow>(OUTCOME, [xid]);
+      return rows[0] ?? null;
     } catch (cause) {
       // A crash has taken all of it, so that the id has not been given out yet.
       if (isInvalidParameter(cause)) return null;
