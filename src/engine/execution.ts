@@ -106,7 +106,7 @@ export class Execution {
     const { run } = this;
     if (run.cancel === "rollback") return ROLLED_BACK;
     if (run.cancel !== null) return this.#interrupted();
-    const { workers, settings, suspects } = this.#deps;
+    const { workers, settings, suspects, events } = this.#deps;
     // Who has been near that many deaths is not to be near anybody else's run.
     const deaths = run.deaths + suspects.casesOf(run.run_id);
     const alone = deaths >= Math.max(1, run.max_attempts - 1);
@@ -117,6 +117,7 @@ export class Execution {
         head,
         resume: run.input_applied,
         watched: this.#isWatched,
+        followed: events.isRead(run.thread_id),
       },
       { alone },
     );

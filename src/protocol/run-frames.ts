@@ -29,6 +29,8 @@ export interface RunExecution {
   head: CheckpointRequests["checkpoint.read"]["result"] | null;
   /** Somebody may follow the run while it goes on: what it produces is sent at once. */
   watched: boolean;
+  /** Somebody follows the thread by the streaming protocol. */
+  followed: boolean;
   /** An earlier attempt has applied the input: invoke with null from the newest checkpoint. */
   resume: boolean;
 }

@@ -59,8 +59,13 @@ function render(event: RunEvent, facts: RunFacts): ProtocolEvent | null {
   return told == null ? null : enveloped(event, namespace, told);
 }
 
+/** Of messages that the run streams have as chunks: those are in the log beside. */
+const BESIDE = "messages.beside";
+
 function tellOwn(method: string, data: string): Told {
-  const told = { method, params: inner(data) };
+  const params = inner(data);
+  if (method === BESIDE) return { method: "messages", params };
+  const told = { method, params };
   if (method !== "custom") return told;
   const { name } = (JSON.parse(data) as { data: { name: string } }).data;
   return { ...told, name };

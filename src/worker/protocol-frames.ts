@@ -1,5 +1,6 @@
 import { isObject } from "../lib/json.ts";
 import type { ProducedEvent } from "../model/run-event.ts";
+import type { BlockEvent, MessageBlocks } from "./message-blocks.ts";
 import { ProtocolLifecycle } from "./protocol-lifecycle.ts";
 import type { StreamChunk } from "./stream-chunk.ts";
 import type { StreamFrames } from "./stream-frames.ts";
@@ -16,11 +17,18 @@ export class ProtocolFrames {
   readonly #frames: StreamFrames;
   readonly #lifecycle = new ProtocolLifecycle();
   readonly #transformers: StreamTransformers | null;
+  readonly #blocks: MessageBlocks | null;
   readonly #asked = new Set<string>();
 
-  constructor(frames: StreamFrames, transformers: StreamTransformers | null) {
-    this.#frames = frames;
-    this.#transformers = transformers;
+  constructor(parts: {
+    frames: StreamFrames;
+    transformers: StreamTransformers | null;
+    /** For a run whose messages LangGraph streams in chunks. */
+    blocks: MessageBlocks | null;
+  }) {
+    this.#frames = parts.frames;
+    this.#transformers = parts.transformers;
+    this.#blocks = parts.blocks;
   }
 
   *of(chunk: StreamChunk): Generator<ProducedEvent> {
@@ -29,6 +37,8 @@ export class ProtocolFrames {
     for (const event of made) this.#noteCause(event);
     yield* this.#lifecycle.before(chunk);
     if (isKept) yield* this.#ofChunk(chunk);
+    for (const event of this.#blocks?.of(chunk) ?? [])
+      yield* this.#inBlocks(event);
     yield* made.flatMap(madeFrame);
     yield* this.#questions(chunk);
     yield* this.#lifecycle.after(chunk);
@@ -39,6 +49,13 @@ export class ProtocolFrames {
     else if (isCheckpointEnvelope(chunk))
       yield frame("checkpoints", chunk.namespace, { data: chunk.payload });
     else yield* this.#frames.of(chunk);
+  }
+
+  /** The namespace of a message is that of its task, whether or not those of subgraphs are streamed. */
+  *#inBlocks({ namespace, node, data }: BlockEvent): Generator<ProducedEvent> {
+    const chunk = { namespace, mode: "messages", payload: data } as const;
+    yield* this.#lifecycle.before(chunk);
+    yield frame("messages.beside", namespace, { node, data });
   }
 
   /** A transformer may know why a namespace starts. */
@@ -55,6 +72,7 @@ export class ProtocolFrames {
 
   async *ofEnd(): AsyncGenerator<ProducedEvent> {
     yield* this.#frames.ofEnd();
+    yield* this.#lastBlocks();
     await this.#transformers?.end();
     yield* (this.#transformers?.made() ?? []).flatMap(madeFrame);
     yield* this.#lifecycle.atEnd();
@@ -62,8 +80,14 @@ export class ProtocolFrames {
 
   *ofFailure(cause: unknown, signal: AbortSignal): Generator<ProducedEvent> {
     yield* this.#frames.ofFailure(cause, signal);
+    yield* this.#lastBlocks();
     this.#transformers?.fail(cause);
     yield* this.#lifecycle.atFailure(cause, signal);
+  }
+
+  *#lastBlocks(): Generator<ProducedEvent> {
+    for (const event of this.#blocks?.ofEnd() ?? [])
+      yield* this.#inBlocks(event);
   }
 
   /** Each is told once, though the state and the updates both show it. */

@@ -1,5 +1,5 @@
 import { Command } from "@langchain/langgraph";
-import type { Fence, RefusedResume } from "../model/run.ts";
+import type { Fence, RefusedResume, StreamMode } from "../model/run.ts";
 import type { Json } from "../lib/json.ts";
 import type { ThreadSnapshot } from "../model/thread.ts";
 import {
@@ -25,6 +25,7 @@ import type { CompiledGraph } from "./graph-exports.ts";
 import { buildGraph } from "./load-graphs.ts";
 import { requireDestinations } from "./known-nodes.ts";
 import { nodesSettled } from "./node-calls.ts";
+import { MessageBlocks } from "./message-blocks.ts";
 import type { Pace } from "./pace.ts";
 import type { Prints } from "./prints.ts";
 import { stoppedAtBreakpoint } from "./run-breakpoints.ts";
@@ -201,16 +202,22 @@ async function produce(
   const { run, abort } = attempt;
   const { stream_mode: modes, subgraphs } = run.kwargs;
   if (run.resume && (await stoppedAtBreakpoint(graph, run))) return;
-  const frames = new ProtocolFrames(
-    new StreamFrames({ modes, subgraphs }),
-    run.kwargs.protocol == null ? null : StreamTransformers.of(graph),
-  );
+  const isOfProtocol = run.kwargs.protocol != null;
+  const blocks = run.followed && !isOfProtocol ? new MessageBlocks() : null;
+  const frames = new ProtocolFrames({
+    frames: new StreamFrames({ modes, subgraphs }),
+    transformers: isOfProtocol ? StreamTransformers.of(graph) : null,
+    blocks,
+  });
   const call = runCall(run, abort.signal);
   const tracer = await runTracer(run, process.env);
   if (tracer !== null) call.options.callbacks = [tracer];
   if (call.input instanceof Command) requireDestinations(graph, call.input);
   try {
-    for await (const produced of runStream({ graph, call, ...run.kwargs })) {
+    const stream_mode: StreamMode[] =
+      blocks === null ? modes : [...modes, "messages-tuple"];
+    const stream = { graph, call, ...run.kwargs, stream_mode };
+    for await (const produced of runStream(stream)) {
       const events =
         "chunk" in produced
           ? frames.of(produced.chunk)

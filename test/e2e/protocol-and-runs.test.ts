@@ -4,6 +4,7 @@ import {
   newThreadId,
   openSocket,
   reading,
+  type Reading,
 } from "../support/protocol.ts";
 import { collect, dataOf, eventsOf } from "../support/sdk.ts";
 import { startServer, useServer } from "../support/server.ts";
@@ -65,6 +66,86 @@ test("a run that was started over the run streams is seen by clients of the prot
       .map(({ node, values }) => ({ [String(node)]: values })),
   ).toEqual(dataOf(frames, "updates"));
 });
+
+test("messages of a run that was started over the run streams are told in blocks to who follows, and to its own client as ever", async () => {
+  const { thread_id } = await server.client.threads.create();
+  const stream = (streamMode: ("messages-tuple" | "values")[]) =>
+    collect(
+      server.client.runs.stream(thread_id, "agent", {
+        input: HELLO,
+        streamMode,
+      }),
+    );
+  const alone = await stream(["messages-tuple"]);
+  const reader = await reading(server, thread_id);
+  await reader.runs();
+  const chunked = await stream(["messages-tuple"]);
+  await reader.runs(2);
+  const stated = await stream(["values"]);
+  await reader.runs(3);
+
+  expect(new Set(eventsOf(chunked))).toEqual(new Set(eventsOf(alone)));
+  expect(eventsOf(chunked)).toHaveLength(alone.length);
+  expect(new Set(eventsOf(stated))).toEqual(
+    new Set(["metadata", "values", "end"]),
+  );
+  for (const run of [2, 3]) {
+    const blocks = messagesOfRun(reader, run);
+    expect(blocks[0]).toMatchObject({ event: "message-start", role: "ai" });
+    expect(blocks.map(({ event }) => event).slice(-2)).toEqual([
+      "content-block-finish",
+      "message-finish",
+    ]);
+    const text = blocks.map(({ delta }) => delta?.text ?? "").join("");
+    expect(text).toMatch(/^You said "hello there"/);
+    expect(blocks.at(-2)?.content).toEqual({ type: "text", text });
+    expect(new Set(blocks.map(({ run_id }) => run_id)).size).toBe(1);
+  }
+  const tokens = chunked
+    .filter(({ event }) => event.startsWith("messages"))
+    .map(({ data }) => (data as [{ content: string }])[0].content);
+  expect(
+    messagesOfRun(reader, 2).flatMap(({ delta }) => delta?.text ?? []),
+  ).toEqual(tokens.filter((token) => token !== ""));
+  const { seqs } = reader;
+  expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
+});
+
+test("a tool call of a run that was started over the run streams is a block", async () => {
+  const { thread_id } = await server.client.threads.create();
+  const reader = await reading(server, thread_id);
+  await server.client.runs.wait(thread_id, "agent", {
+    input: {
+      messages: [{ role: "user", content: "what is the weather in Paris?" }],
+    },
+  });
+  await reader.runs();
+  const finished = messagesOfRun(reader, 1).map(({ content }) => content);
+  expect(finished).toContainEqual({
+    type: "tool_call",
+    id: "call_1",
+    name: "get_weather",
+    args: { city: "Paris" },
+  });
+});
+
+interface Block {
+  event: string;
+  run_id?: string;
+  delta?: { text?: string };
+  content?: object;
+}
+
+/** The data of channel `messages` of the first, second … run that a reader has had. */
+function messagesOfRun({ events }: Reading, nth: number): Block[] {
+  const starts = [...events.entries()]
+    .filter(([, { params }]) => params.data["event"] === "running")
+    .map(([index]) => index);
+  return events
+    .slice(starts[nth - 1], starts[nth])
+    .filter(({ method }) => method === "messages")
+    .map(({ params }) => params.data as unknown as Block);
+}
 
 test("a run in the background on a thread that somebody follows tells its tokens, too", async () => {
   const { thread_id } = await server.client.threads.create();

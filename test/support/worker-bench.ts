@@ -144,6 +144,7 @@ export class WorkerBench implements AsyncDisposable {
       head: null,
       resume: false,
       watched: true,
+      followed: false,
       ...more,
       ...run,
       kwargs: { ...KWARGS, ...kwargs },
