@@ -4,7 +4,7 @@ import type { Logger } from "../lib/logger.ts";
 import type { Database } from "./database.ts";
 import { lockDirectory } from "./directory-lock.ts";
 import { migrate, type Migratable } from "./migrate.ts";
-import { leadsToPooler } from "./postgres-pooler.ts";
+import { leadsToPooler } from "./postgres-address.ts";
 import { PostgresDatabase, type PostgresOptions } from "./postgres.ts";
 import { SqliteDatabase } from "./sqlite.ts";
 

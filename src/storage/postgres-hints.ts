@@ -145,7 +145,12 @@ export class PostgresHints {
     try {
       await client.connect();
       if (!this.#deps.isShared) await client.query(`listen ${CHANNEL}`);
-    } catch {
+    } catch (cause) {
+      if (this.#attempts === 0)
+        this.#deps.log.warn(
+          { err: cause },
+          "cannot listen for notifications of the database; looking by polling until it goes",
+        );
       return over();
     }
     if (this.#isClosed) return void client.end().catch(() => {});

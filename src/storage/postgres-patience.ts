@@ -10,8 +10,6 @@ import {
 const PATIENCE_MS = 12_000;
 export const AWAY_BACKOFF = { firstMs: 50, maxMs: 1000 };
 
-export const CONNECT_TIMEOUT_MS = 5000;
-
 /** Deadlocks and serialization failures in a row before somebody is told. */
 const MAX_CONTENTIONS = 10;
 const CONTENTION_BACKOFF = { firstMs: 5, maxMs: 200 };

@@ -3,19 +3,15 @@ import pg from "pg";
 import type { Logger } from "../lib/logger.ts";
 import { unavailable } from "../model/errors.ts";
 import type { Database, Part, Queryable } from "./database.ts";
+import { connectionTo } from "./postgres-address.ts";
 import { atOnce, failedPart } from "./postgres-at-once.ts";
 import { POSTGRES } from "./postgres-dialect.ts";
 import { isInvalidParameter, translated } from "./postgres-errors.ts";
 import { PostgresHints } from "./postgres-hints.ts";
-import {
-  AWAY_BACKOFF,
-  CONNECT_TIMEOUT_MS,
-  patiently,
-} from "./postgres-patience.ts";
+import { AWAY_BACKOFF, patiently } from "./postgres-patience.ts";
 import { Statements } from "./postgres-statements.ts";
 import { isCommitted, OUTCOME, type OutcomeRow } from "./postgres-outcome.ts";
 import { PostgresTransaction, UnknownOutcome } from "./postgres-transaction.ts";
-import { TYPES } from "./postgres-types.ts";
 import type { Sql } from "./sql.ts";
 
 /*
@@ -53,16 +49,9 @@ export class PostgresDatabase implements Database {
     const { uri, directUri, poolSize, log, isPooled = false } = options;
     const isRelaxed = options.durability === "relaxed";
     this.#isRelaxedByTransaction = isRelaxed && isPooled;
-    const connection = {
-      keepAlive: true,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      application_name: "spool",
-      types: TYPES,
-    };
     this.#statements = new Statements(options.prepares);
     this.#pool = new pg.Pool({
-      ...connection,
-      connectionString: uri,
+      ...connectionTo(uri),
       max: poolSize,
       pipeline: true,
       ...(isRelaxed && !isPooled
@@ -78,8 +67,7 @@ export class PostgresDatabase implements Database {
     this.#hints = new PostgresHints({
       open: () =>
         new pg.Client({
-          ...connection,
-          connectionString: directUri ?? uri,
+          ...connectionTo(directUri ?? uri),
           pipeline: true,
         }),
       isShared: isPooled && !directUri,

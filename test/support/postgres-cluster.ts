@@ -15,8 +15,9 @@ import { waitFor } from "./wait.ts";
 import { freePort } from "./free-port.ts";
 
 export interface ClusterOptions {
-  /** Server settings, as `-c name=value`. */
-  settings?: Record<string, string>;
+  /** Server settings, as `-c name=value`; or what makes their files in its directory. */
+  settings?:
+    Record<string, string> | ((directory: string) => Record<string, string>);
   binaries?: string;
   /** The parent of its directory, for one on a disk of its own. */
   parent?: string;
@@ -25,13 +26,12 @@ export interface ClusterOptions {
 /** A Postgres server in a directory of its own, on a free port of the loopback interface. */
 export class PostgresCluster {
   readonly directory: string;
-  readonly #options: ClusterOptions;
+  readonly #settings: Record<string, string>;
   readonly #binaries: string;
   #port = 0;
   #process: ChildProcess | null = null;
 
   constructor(options: ClusterOptions = {}) {
-    this.#options = options;
     this.#binaries = options.binaries ?? findBinaries();
     this.directory = mkdtempSync(
       join(options.parent ?? tmpdir(), "spool-postgres-"),
@@ -41,6 +41,9 @@ export class PostgresCluster {
       chmodSync(this.directory, 0o700);
       chownSync(this.directory, user.uid, user.gid);
     }
+    const { settings = {} } = options;
+    this.#settings =
+      typeof settings === "function" ? settings(this.directory) : settings;
     this.#run("initdb", [
       ...["-D", this.#data, "-U", "spool", "--auth=trust"],
       ...["--encoding=UTF8", "--locale=C", "--no-sync"],
@@ -69,7 +72,7 @@ export class PostgresCluster {
       port: String(this.#port),
       unix_socket_directories: "",
       max_connections: "300",
-      ...this.#options.settings,
+      ...this.#settings,
     };
     const child = spawn(
       join(this.#binaries, "postgres"),
