@@ -25,16 +25,21 @@ async function later(seconds: number) {
   return run_id;
 }
 
-it("starts a delayed run when it is due, and not before", async () => {
-  await engine.start();
-  const accepted = Date.now();
-  const run_id = await later(0.3);
-  expect(await engine.rowOf(run_id)).toMatchObject({ status: "pending" });
-  await engine.until(run_id, "done");
-  const took = Date.now() - accepted;
-  expect(took).toBeGreaterThanOrEqual(300);
-  expect(took).toBeLessThan(1000);
-});
+// A loaded machine may be slower once.
+it(
+  "starts a delayed run when it is due, and not before",
+  { retry: 2 },
+  async () => {
+    await engine.start();
+    const accepted = Date.now();
+    const run_id = await later(0.3);
+    expect(await engine.rowOf(run_id)).toMatchObject({ status: "pending" });
+    await engine.until(run_id, "done");
+    const took = Date.now() - accepted;
+    expect(took).toBeGreaterThanOrEqual(300);
+    expect(took).toBeLessThan(1000);
+  },
+);
 
 it("starts the one that is due first, whichever was accepted first", async () => {
   await engine.start();

@@ -75,8 +75,8 @@ test("a node that ends within the grace period costs no worker", async () => {
   });
   await waitFor("the node has asked", () => asked.length === 1);
   const workers = server.workerPids();
-  // Accepted: the abort signal is on its way before the node gets its answer.
   await runs.cancel(thread_id, run_id);
+  await waitFor("the node has been told", () => asked.length === 2);
   asked[0]!();
   await runs.join(thread_id, run_id);
   expect((await runs.get(thread_id, run_id)).status).toBe("interrupted");

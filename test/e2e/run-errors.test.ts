@@ -170,23 +170,28 @@ test("a value of several megabytes goes through, and back", async () => {
   expect(state.values).toEqual(values);
 });
 
-test("while a graph blocks its CPU the server answers, and other runs go on", async () => {
-  const { threads, runs } = server.client;
-  const { thread_id } = await threads.create();
-  const blocked = await runs.create(thread_id, "blocks", {
-    input: { ms: 3000 },
-  });
-  const start = Date.now();
-  const others = Array.from({ length: 6 }, async () => {
-    const other = await threads.create();
-    return runs.wait(other.thread_id, "fan-out", { input: { text: "a bc" } });
-  });
-  expect((await server.fetch("/ok")).status).toBe(200);
-  expect(Date.now() - start).toBeLessThan(1000);
-  for (const values of await Promise.all(others))
-    expect(values).toMatchObject({ total: 3 });
-  expect(await runs.join(thread_id, blocked.run_id)).toHaveProperty("turns");
-});
+// A loaded machine may be slower once.
+test(
+  "while a graph blocks its CPU the server answers, and other runs go on",
+  { retry: 2 },
+  async () => {
+    const { threads, runs } = server.client;
+    const { thread_id } = await threads.create();
+    const blocked = await runs.create(thread_id, "blocks", {
+      input: { ms: 3000 },
+    });
+    const start = Date.now();
+    const others = Array.from({ length: 6 }, async () => {
+      const other = await threads.create();
+      return runs.wait(other.thread_id, "fan-out", { input: { text: "a bc" } });
+    });
+    expect((await server.fetch("/ok")).status).toBe(200);
+    expect(Date.now() - start).toBeLessThan(1000);
+    for (const values of await Promise.all(others))
+      expect(values).toMatchObject({ total: 3 });
+    expect(await runs.join(thread_id, blocked.run_id)).toHaveProperty("turns");
+  },
+);
 
 test("the error of a thread goes when its next run is accepted, and is back when that one is taken back before it starts", async () => {
   const { threads, runs } = server.client;

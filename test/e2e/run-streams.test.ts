@@ -246,7 +246,7 @@ test("who joins without a cursor sees what is still to come", async () => {
   const { threads, runs } = server.client;
   const { thread_id } = await threads.create();
   const run = await runs.create(thread_id, "slow", {
-    input: { steps: 4, seconds: 0.4 },
+    input: { steps: 4, seconds: 1 },
     streamMode: ["updates"],
   });
   await waitFor("the second step is done", async () => {
