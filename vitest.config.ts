@@ -8,10 +8,12 @@ const ON_EVERY_ENGINE = ["test/contract", "test/http", "test/e2e"];
 /** Unit tests sit beside their source; the others are sorted by what they need. `test/e2e` and `test/chaos` run the built program. */
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Most files wait for servers, clocks and leases more than they compute.
     maxWorkers: availableParallelism() + 1,
+    // No module of ours keeps state, so that those that one file has loaded serve the next.
+    isolate: false,
     sequence: { sequencer: LongestFirst },
     projects: [
       {

@@ -15,7 +15,7 @@ import { inRound } from "./seed.ts";
 import { lookUpUnanswered } from "./look-up.ts";
 import { WhatIsThere } from "./what-is-there.ts";
 
-const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 20);
+const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 12);
 
 test(
   "whatever was acknowledged survives kill -9, what was not is whole or absent, and every run comes to its end",

@@ -15,7 +15,7 @@ import { Load, untilIdle } from "./load.ts";
 import { inRound } from "./seed.ts";
 import { WhatIsThere } from "./what-is-there.ts";
 
-const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 20);
+const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 12);
 
 /** Rounds between two looks at all that is there. */
 const CHECK_EVERY = 5;
