@@ -55,8 +55,10 @@ export async function slowLine(
   port: number,
   oneWayMs: number,
 ): Promise<{ port: number; close(): void }> {
-  const server = createServer((client) => {
-    const upstream = connect(port, "127.0.0.1");
+  // As Postgres and its driver set it: else a second message waits for the peer to acknowledge the first.
+  const noDelay = true;
+  const server = createServer({ noDelay }, (client) => {
+    const upstream = connect({ port, host: "127.0.0.1", noDelay });
     for (const [from, to] of [
       [client, upstream],
       [upstream, client],

@@ -10,6 +10,7 @@ import type { Database, Queryable } from "../storage/database.ts";
 import { insertSegment, type Segment } from "../storage/event-segments.ts";
 import { handBackRun, type ClaimedRun } from "../storage/run-queue.ts";
 import type { EventLog } from "../stream/event-log.ts";
+import { GONE } from "../stream/run-results.ts";
 import { storeRunWrites } from "../workers/checkpoint-requests.ts";
 import { closingEvents } from "./edge-events.ts";
 import {
@@ -78,6 +79,7 @@ export class RunRecord {
     );
     if (recorded === "lost") return;
     if (recorded === "incomplete") return this.#repeat(segment, closing.length);
+    events.results.end(run_id, recorded.isGone ? GONE : end);
     events.close(
       this.#run,
       recorded.isGone ? closingEvents(this.#run, ROLLED_BACK) : closing,

@@ -41,6 +41,8 @@ export const setLocation = (
 interface StreamParams extends EventFilter {
   /** Events with a greater seq; null for live ones only. */
   after: number | null;
+  /** It was accepted by this request. */
+  isNew?: boolean;
   onDisconnect: OnDisconnect;
 }
 
@@ -54,6 +56,7 @@ export function streamResponse(
   const caller = c.get("caller");
   const events = streamRun(deps, caller, run, {
     after: params.after,
+    isNew: params.isNew ?? false,
     signal: gone.signal,
   });
   const onClose = (isComplete: boolean) => {
@@ -70,7 +73,7 @@ type Promised = Response & TypedResponse<JsonObject, 200, "json">;
 export function waitResponse(
   c: Context<AppEnv>,
   deps: RunDeps,
-  run: Run,
+  run: Run & { isNew?: boolean },
   onDisconnect: OnDisconnect,
 ): Promised {
   const gone = new AbortController();

@@ -8,10 +8,10 @@ import {
 import { deleteAssistants, lockAssistant } from "../storage/assistants.ts";
 import { readAssistant } from "./assistants.ts";
 import { cancelRun } from "./cancel-run.ts";
-import type { ServiceDeps } from "./deps.ts";
+import type { RunDeps } from "./run-deps.ts";
 import { pruneThreads } from "./thread-delete.ts";
 
-type Deps = Pick<ServiceDeps, "database">;
+type Deps = Pick<RunDeps, "database" | "events">;
 
 /**
  * Deletes an assistant with its versions and its runs; with `delete_threads`

@@ -4,7 +4,7 @@ import type { CancelAction } from "../model/run.ts";
 import { getRun } from "../storage/runs.ts";
 import { lockThread } from "../storage/threads.ts";
 import { untilEnded } from "../stream/run-end.ts";
-import type { ServiceDeps } from "./deps.ts";
+import type { RunDeps } from "./run-deps.ts";
 import { announceStopped, stopRuns } from "./stop-run.ts";
 
 export interface CancelParams {
@@ -23,7 +23,7 @@ export interface CancelParams {
  * Throws 404 for an unknown run, 409 for one that has ended.
  */
 export async function cancelRun(
-  deps: Pick<ServiceDeps, "database">,
+  deps: Pick<RunDeps, "database" | "events">,
   caller: Caller,
   params: CancelParams,
 ): Promise<void> {
@@ -38,5 +38,5 @@ export async function cancelRun(
     throw conflict(`Run ${run_id} has ended already with status ${run.status}`);
   });
   announceStopped(database, thread_id, stopped);
-  if (params.wait) await untilEnded(database, run_id, params.signal);
+  if (params.wait) await untilEnded(deps, params, params.signal);
 }

@@ -122,7 +122,7 @@ async function askedThread(
   const { run_id } = running;
   for await (const event of eventsSoFar(deps, { thread_id, run_id, after: -1 }))
     if (isQuestion(event, ids)) {
-      await untilEnded(database, run_id, AbortSignal.timeout(STOPPING_MS));
+      await untilEnded(deps, { run_id }, AbortSignal.timeout(STOPPING_MS));
       return getThread(database, thread_id, access);
     }
   return thread;

@@ -4,8 +4,7 @@ import type { Queryable } from "../storage/database.ts";
 import { listEventsBackwards } from "../storage/event-segments.ts";
 import type { ProducedEvent } from "../model/run-event.ts";
 import type { EventLog } from "../stream/event-log.ts";
-import type { RunEnding } from "../stream/run-end.ts";
-import { INTERRUPT_ONLY } from "../stream/run-results.ts";
+import { INTERRUPT_ONLY, type RunEnding } from "../stream/run-results.ts";
 import { getLastState } from "../storage/threads.ts";
 
 /**

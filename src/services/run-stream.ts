@@ -7,6 +7,7 @@ import { getRunEnd } from "../storage/run-queue.ts";
 import { getAttempt } from "../storage/runs.ts";
 import { getLastState } from "../storage/threads.ts";
 import { follow } from "../stream/follow.ts";
+import { endingOf } from "../stream/run-end.ts";
 import { INTERRUPT_ONLY } from "../stream/run-results.ts";
 import type { RunDeps } from "./run-deps.ts";
 import { stateOfRun } from "./run-state.ts";
@@ -26,18 +27,19 @@ export async function* streamRun(
   deps: Deps,
   caller: Caller,
   run: Run,
-  params: { after: number | null; signal: AbortSignal },
+  params: { after: number | null; isNew?: boolean; signal: AbortSignal },
 ): AsyncGenerator<RunEvent> {
   const { database } = deps;
   const { thread_id, run_id } = run;
   const wantsPast = params.after !== null;
   let cursor = params.after ?? (await newestSeq(deps, thread_id));
   let hasEnd = false;
-  const hasEnded = async () => (await getRunEnd(database, run_id)) !== null;
+  const hasEnded = async () => (await endingOf(deps, run_id)) !== null;
   for await (const event of follow(deps, {
     thread_id,
     run_id,
     after: cursor,
+    isNew: params.isNew ?? false,
     signal: params.signal,
     hasEnded,
   })) {

@@ -35,10 +35,10 @@ export async function listThreadRuns(
 /** The run's result as JSON text (see `resultOf`), once it has ended. */
 export async function waitForRun(
   deps: Pick<RunDeps, "database" | "events">,
-  run: Run,
+  run: Run & { isNew?: boolean },
   signal: AbortSignal,
 ): Promise<string> {
-  const ending = await untilEnded(deps.database, run.run_id, signal);
+  const ending = await untilEnded(deps, run, signal);
   await deps.database.durable();
   return resultOf(deps, run, ending);
 }

@@ -12,7 +12,8 @@ import {
 import type { Fence } from "../model/run.ts";
 import type { ProducedEvent, RunEvent } from "../model/run-event.ts";
 import { EventCap, MAX_RUN_EVENTS } from "./event-cap.ts";
-import { resultFrames, RunResults } from "./run-results.ts";
+import { furtherFrames, resultFrames, RunResults } from "./run-results.ts";
+import { Newest } from "../lib/newest.ts";
 import { deferred, type Deferred } from "../lib/deferred.ts";
 import type { Logger } from "../lib/logger.ts";
 
@@ -49,6 +50,8 @@ interface OpenRun {
   pending: ProducedEvent[];
   /** The last ones: stored with the end of the run, and published after it. */
   held: readonly ProducedEvent[];
+  /** What its result is made of, as far as that is not in `pending` of a run that is not kept. Null: the table knows. */
+  result: readonly ProducedEvent[] | null;
 }
 
 const RETRY_BACKOFF = { firstMs: 200, maxMs: 5000 };
@@ -59,12 +62,17 @@ const MAX_UNFLUSHED_BYTES = 16 * 1024 * 1024;
 /** What the runs that are not kept may hold in memory together. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
+/** Of the memory of what was executed here lately: some thousand runs. */
+const MAX_BEGUN_SIZE = 1024 * 1024;
+
 export class EventLog {
   /** For `resultOf`. */
   readonly results = new RunResults();
   readonly #database: Database;
   readonly #log: Logger;
   readonly #runs = new Map<string, OpenRun>();
+  /** Runs that were opened lately. */
+  readonly #begun = new Newest<true>(MAX_BEGUN_SIZE);
   readonly #listeners = new Map<string, Set<Listener>>();
   /** Threads whose events are kept, and for how many readers. */
   readonly #kept = new Map<string, number>();
@@ -83,6 +91,7 @@ export class EventLog {
 
   /** `firstSeq` comes from the claim: higher than any that the thread has given out. */
   open(key: LogKey, firstSeq: number, { isKept = true } = {}): void {
+    this.#begun.set(key.run_id, true, 0);
     this.#runs.set(key.run_id, {
       key,
       isKept,
@@ -91,6 +100,8 @@ export class EventLog {
       sent: [],
       pending: [],
       held: [],
+      // What an attempt before it has streamed is in the table.
+      result: key.attempt === 1 ? [] : null,
     });
   }
 
@@ -117,6 +128,7 @@ export class EventLog {
         this.keep(fence.run_id);
       return null;
     }
+    run.result = furtherFrames(run.result, events);
     this.#unflushedBytes += bytesOf(events);
     if (!this.#isFlushing) void this.#flush();
     return this.#unflushedBytes > MAX_UNFLUSHED_BYTES
@@ -130,6 +142,7 @@ export class EventLog {
     if (run === undefined || run.isKept) return;
     this.#drop(run);
     run.isKept = true;
+    run.result = furtherFrames(run.result, run.pending);
     if (run.pending.length === 0) return;
     this.#unflushedBytes += bytesOf(run.pending);
     if (!this.#isFlushing) void this.#flush();
@@ -182,9 +195,9 @@ export class EventLog {
     while (run.sent.length > 0) await this.#batch;
     const rest = [...run.pending, ...run.held];
     const produced = run.isKept ? rest : resultFrames(rest);
-    // What an attempt before it has streamed is in the table.
-    if (!run.isKept && fence.attempt === 1)
-      this.results.remember(fence.run_id, produced);
+    run.result = run.isKept
+      ? furtherFrames(run.result, run.held)
+      : run.result && produced;
     const events = [...produced, ...closing];
     // Its last event has the number that it had live, so that the thread's numbers go on from there.
     const first_seq = run.nextSeq + run.held.length - produced.length;
@@ -197,12 +210,10 @@ export class EventLog {
   close(fence: Fence, closing: readonly ProducedEvent[]): void {
     const run = this.#find(fence);
     if (run === null) return;
-    if (closing.length > 0)
-      for (const produced of [...run.held, ...closing])
-        this.#publish(run, produced);
+    if (closing.length > 0) this.#end(run, closing);
     this.#drop(run);
     this.#runs.delete(fence.run_id);
-    this.#tell(run);
+    if (closing.length === 0) this.#tell(run); // it may go on elsewhere
   }
 
   /** Resolves when everything appended so far is in the table, or could not be written there. */
@@ -241,6 +252,11 @@ export class EventLog {
     return this.lastSeq(threadId) >= 0;
   }
 
+  /** Whether an attempt at the run was made here, and lately. */
+  hasBegun(runId: string): boolean {
+    return this.#begun.get(runId) !== null;
+  }
+
   /** The last number that the thread's events have got from a run that is open; -1 when none is. */
   lastSeq(threadId: string): number {
     const open = [...this.#runs.values()].filter(
@@ -252,6 +268,14 @@ export class EventLog {
   /** Stored events after a cursor; see `follow` for the whole of a stream. */
   list(params: Parameters<typeof listEvents>[1]): Promise<RunEvent[]> {
     return listEvents(this.#database, params);
+  }
+
+  /** The end of the run is stored. */
+  #end(run: OpenRun, closing: readonly ProducedEvent[]): void {
+    if (run.result !== null) this.results.remember(run.key.run_id, run.result);
+    for (const produced of [...run.held, ...closing])
+      this.#publish(run, produced);
+    this.#tell(run); // readers here have had it all, and need not look
   }
 
   #find(fence: Fence): OpenRun | null {

@@ -2,6 +2,7 @@ import type { RunEvent } from "../model/run-event.ts";
 import { CHANNELS } from "../storage/channels.ts";
 import type { Database } from "../storage/database.ts";
 import type { EventLog } from "./event-log.ts";
+import { FIRST_LOOK_MS } from "./run-end.ts";
 
 /*
  * How every stream is read, in one order that leaves no gap and no duplicate:
@@ -11,6 +12,8 @@ import type { EventLog } from "./event-log.ts";
  *   3. re-read    what reached the table between 1 and 2
  *   4. live       the queue, without what 3 has given already; of a run that
  *                 another instance executes, what the table has got meanwhile
+ *
+ * The reader of a run that nobody executes yet goes live at once.
  *
  * A reader that falls too far behind loses its queue and starts again at 1
  * from its cursor: memory is bounded, and it still sees everything.
@@ -22,6 +25,8 @@ export interface FollowParams {
   run_id: string | null;
   /** Events with a greater seq; -1 for all that are kept. */
   after: number;
+  /** The run was accepted here just now: nothing of it is stored unless it is executed already. */
+  isNew?: boolean;
   signal: AbortSignal;
   /** Whether nothing can come any more: the run has ended, the thread is gone. Asked when there is nothing more to read. */
   hasEnded: () => Promise<boolean>;
@@ -66,11 +71,13 @@ export async function* followInBatches(
     yield* past();
     return true;
   }
+  let isNew = params.isNew === true && isYetToBegin(deps, params);
   while (!signal.aborted) {
-    if (yield* past()) return;
-    using live = new LiveQueue(deps, params);
-    if (yield* past()) return;
-    if (yield* pastToEnd()) return;
+    if (!isNew && (yield* past())) return;
+    using live = new LiveQueue(deps, { ...params, isNew });
+    if (!isNew && (yield* past())) return;
+    if (!isNew && (yield* pastToEnd())) return;
+    isNew = false;
     for await (const queued of live) {
       if (queued === LOOK) {
         if (yield* past()) return;
@@ -113,6 +120,13 @@ function newOnes(
   }
   return { batch, isCut: false };
 }
+
+/** NOTE: what another instance does meanwhile is found by looking later, and nobody does so where there is none. */
+const isYetToBegin = (
+  { database, events }: { database: Database; events: EventLog },
+  { run_id }: FollowParams,
+): boolean =>
+  !database.isExclusive && run_id !== null && !events.hasBegun(run_id);
 
 /** Those that there are now, and no more. */
 export async function* eventsSoFar(
@@ -210,7 +224,7 @@ class LiveQueue implements Disposable, AsyncIterable<RunEvent[] | typeof LOOK> {
   /** A run that is executed elsewhere is read from the table: when somebody says so, and now and then. */
   #watchOthers(
     { database, events }: { database: Database; events: EventLog },
-    { thread_id, run_id }: FollowParams,
+    { thread_id, run_id, isNew = false }: FollowParams,
   ): void {
     const look = () => {
       if (events.isOpen(thread_id, run_id)) return;
@@ -218,13 +232,14 @@ class LiveQueue implements Disposable, AsyncIterable<RunEvent[] | typeof LOOK> {
       this.#wake();
     };
     let timer: NodeJS.Timeout;
-    const later = () => {
+    const later = (ms: number) => {
       timer = setTimeout(() => {
         look();
-        later();
-      }, database.pollMs);
+        later(database.pollMs);
+      }, ms);
     };
-    later();
+    const { pollMs } = database;
+    later(isNew ? Math.min(FIRST_LOOK_MS, pollMs) : pollMs);
     this.#endings.push(
       () => clearTimeout(timer),
       database.listen(

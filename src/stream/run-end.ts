@@ -1,27 +1,50 @@
 import { CHANNELS } from "../storage/channels.ts";
 import type { Database } from "../storage/database.ts";
 import { getRunEnd } from "../storage/run-queue.ts";
+import type { EventLog } from "./event-log.ts";
+import type { RunEnding } from "./run-results.ts";
 
-export type RunEnding = NonNullable<Awaited<ReturnType<typeof getRunEnd>>>;
+interface Deps {
+  database: Database;
+  events: EventLog;
+}
 
-/** Resolves with how the run has ended, or with null when `signal` fires. Subscribe, then look, then wait. */
+/**
+ * How late whoever has just accepted a run looks at the table for the first
+ * time: nothing can be there yet, but for what another instance has done and
+ * said before anybody listened.
+ */
+export const FIRST_LOOK_MS = 500;
+
+/**
+ * Resolves with how the run has ended, or with null when `signal` fires.
+ * Subscribe, then look, then wait. `isNew`: it was accepted here just now.
+ */
 export async function untilEnded(
-  database: Database,
-  runId: string,
+  deps: Deps,
+  { run_id, isNew = false }: { run_id: string; isNew?: boolean },
   signal: AbortSignal,
 ): Promise<RunEnding | null> {
+  const { database, events } = deps;
   let wake = () => {};
+  // Where nobody else executes runs, a look costs nothing.
+  let isFirst = isNew && !database.isExclusive;
   const unlisten = database.listen(CHANNELS.finished, (ended) => {
-    if (ended === runId) wake();
+    if (ended === run_id) wake();
   });
   try {
     while (!signal.aborted) {
       const told = new Promise<void>((resolve) => {
         wake = resolve;
       });
-      const ending = await getRunEnd(database, runId);
+      const ending = isFirst
+        ? events.results.endingOf(run_id)
+        : await endingOf(deps, run_id);
       if (ending !== null) return ending;
-      await soonest(told, database.pollMs, signal);
+      const { pollMs } = database;
+      const ms = isFirst ? Math.min(FIRST_LOOK_MS, pollMs) : pollMs;
+      isFirst = false;
+      await soonest(told, ms, signal);
     }
     return null;
   } finally {
@@ -29,9 +52,16 @@ export async function untilEnded(
   }
 }
 
+/** Null while the run goes on. */
+export const endingOf = async (
+  { database, events }: Deps,
+  runId: string,
+): Promise<RunEnding | null> =>
+  events.results.endingOf(runId) ?? getRunEnd(database, runId);
+
 async function soonest(
   told: Promise<void>,
-  pollMs: number,
+  ms: number,
   signal: AbortSignal,
 ): Promise<void> {
   let end = () => {};
@@ -39,7 +69,7 @@ async function soonest(
     end = resolve;
     signal.addEventListener("abort", end);
   });
-  const timer = setTimeout(end, pollMs);
+  const timer = setTimeout(end, ms);
   await Promise.race([told, other]);
   clearTimeout(timer);
   signal.removeEventListener("abort", end);

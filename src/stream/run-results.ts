@@ -1,5 +1,6 @@
 import { Newest } from "../lib/newest.ts";
 import type { ProducedEvent } from "../model/run-event.ts";
+import type { RunError, RunStatus } from "../model/run.ts";
 
 /** A frame of `values` that only tells of interrupts begins like this. */
 export const INTERRUPT_ONLY = '{"__interrupt__"';
@@ -18,14 +19,41 @@ export function resultFrames(
   return frames.slice(before + 1);
 }
 
+/** What the result of one run that goes on may take up; beyond it the table is read in the end. */
+const MAX_KEPT_SIZE = 1024 * 1024;
+
+/** The frames of a result with further events of the run. Null: they are not known, or too much to be kept. */
+export function furtherFrames(
+  frames: readonly ProducedEvent[] | null,
+  events: readonly ProducedEvent[],
+): readonly ProducedEvent[] | null {
+  if (frames === null) return null;
+  const further = resultFrames([...frames, ...events]);
+  return sizeOf(further) > MAX_KEPT_SIZE ? null : further;
+}
+
+const sizeOf = (frames: readonly ProducedEvent[]): number =>
+  frames.reduce((sum, [, data]) => sum + data.length, 0);
+
 /** A state below this length is stored with the run's end; a longer one is in the thread already. */
 const LONG_STATE = 32 * 1024;
 
 /** What the last results may take up, in characters. */
 const MAX_SIZE = 16 * 1024 * 1024;
 
-/** Results of the runs that ended last, for those who wait for them. A cache of the tables, but for the long states. */
+/** How a run has ended, as `getRunEnd` has it. */
+export interface RunEnding {
+  /** Null: the run is gone. */
+  status: RunStatus | null;
+  error: RunError | null;
+}
+
+/** Of a run that was rolled back, or deleted. */
+export const GONE: RunEnding = { status: null, error: null };
+
+/** Results of the runs that ended last here, for those who wait for them. A cache of the tables, but for the long states. */
 export class RunResults {
+  readonly #endings = new Newest<RunEnding>(MAX_SIZE);
   readonly #frames = new Newest<readonly ProducedEvent[]>(MAX_SIZE);
   readonly #states = new Newest<string>(MAX_SIZE);
 
@@ -35,8 +63,18 @@ export class RunResults {
   }
 
   remember(runId: string, frames: readonly ProducedEvent[]): void {
-    const size = frames.reduce((sum, [, data]) => sum + data.length, 0);
-    this.#frames.set(runId, frames, size);
+    this.#frames.set(runId, frames, sizeOf(frames));
+  }
+
+  /** Null: the table knows whether it has ended. */
+  endingOf(runId: string): RunEnding | null {
+    return this.#endings.get(runId);
+  }
+
+  /** To be called once it is stored. */
+  end(runId: string, { status, error }: RunEnding): void {
+    const size = error?.message.length ?? 0;
+    this.#endings.set(runId, { status, error }, size);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ANONYMOUS, type Caller } from "../../src/auth/caller.ts";
 import {
@@ -21,6 +22,7 @@ import {
   requireAssistant,
 } from "../../src/services/assistants.ts";
 import { registerGraphs } from "../../src/services/system-assistants.ts";
+import { EventLog } from "../../src/stream/event-log.ts";
 import type { Workers } from "../../src/workers/port.ts";
 import {
   drivers,
@@ -58,6 +60,8 @@ describe.each(drivers())("assistants on $name", (driver) => {
 
   test("whoever may not see one neither finds, counts, changes nor deletes it", async () => {
     const { assistant_id } = hers;
+    const log = pino({ level: "silent" });
+    const events = new EventLog({ database: db.database, log });
     const hidden = { code: "not_found", message: "Assistant not found" };
     const page = await listAssistants(deps, bob, assistantSearch.parse({}));
     const patch = assistantPatch.parse({ name: "mine now" });
@@ -70,7 +74,10 @@ describe.each(drivers())("assistants on $name", (driver) => {
       changeAssistant(deps, bob, { assistant_id, patch }),
     ).rejects.toMatchObject(hidden);
     await expect(
-      deleteAssistant(deps, bob, { assistant_id, delete_threads: false }),
+      deleteAssistant({ ...deps, events }, bob, {
+        assistant_id,
+        delete_threads: false,
+      }),
     ).rejects.toMatchObject(hidden);
     expect(await readAssistant(deps, ada, assistant_id)).toEqual(hers);
   });

@@ -94,7 +94,7 @@ const activate = createRoute({
 });
 
 export function assistantChangeRoutes(
-  deps: Pick<AppDeps, "database" | "workers">,
+  deps: Pick<AppDeps, "database" | "workers" | "events">,
 ): MountRoutes {
   return (app) => {
     app.openapi(create, async (c) => {

@@ -153,6 +153,7 @@ function streamed(
   setLocation(c, run, "stream");
   return streamResponse(c, deps, run, {
     after: -1, // from the first event on, whatever has happened before the reader came
+    isNew: true,
     modes: null,
     namespaces: namespacesOf(c.req.valid("query")),
     onDisconnect: c.req.valid("json").on_disconnect,
@@ -161,5 +162,6 @@ function streamed(
 
 function awaited(c: WithBody<RunCreate>, deps: RunDeps, run: Run) {
   setLocation(c, run, "join");
-  return waitResponse(c, deps, run, c.req.valid("json").on_disconnect);
+  const added = { ...run, isNew: true };
+  return waitResponse(c, deps, added, c.req.valid("json").on_disconnect);
 }
