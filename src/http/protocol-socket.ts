@@ -2,6 +2,7 @@ import type { WSEvents } from "hono/ws";
 import type { WebSocket } from "ws";
 import type { Caller } from "../auth/caller.ts";
 import { isObject } from "../lib/json.ts";
+import { AppError } from "../model/errors.ts";
 import { uuid } from "../model/fields.ts";
 import type { ProtocolCommand } from "../services/protocol-commands.ts";
 import type { ProtocolDeps } from "../services/protocol-deps.ts";
@@ -25,6 +26,8 @@ import {
 
 /** Why a socket is closed once it is open: 4000 + HTTP status. */
 const REFUSED = 4000;
+
+const NOT_FOUND = REFUSED + 404;
 
 const INTERNAL_ERROR = 1011;
 
@@ -93,6 +96,7 @@ class Session {
       outlet: {
         send: (text) => this.#sendEvent(text),
         failed: (cause) => this.#fail(cause),
+        ended: () => this.#socket.close(NOT_FOUND, "the thread was deleted"),
       },
     });
     socket.on("pong", () => {
@@ -146,6 +150,9 @@ class Session {
   }
 
   #fail(cause: unknown): void {
+    // Somebody else has made the thread that was waited for.
+    if (cause instanceof AppError && cause.code === "not_found")
+      return this.#socket.close(NOT_FOUND, cause.message);
     this.#deps.log.error({ err: cause }, "a WebSocket has failed");
     this.#socket.close(INTERNAL_ERROR, "internal error");
   }

@@ -32,6 +32,12 @@ const COMMANDS: Readonly<Record<string, Perform>> = {
   "agent.getTree": readTree,
 };
 
+const OF_SOCKETS = new Set([
+  "subscription.subscribe",
+  "subscription.unsubscribe",
+  "subscription.reconnect",
+]);
+
 /** Throws ProtocolError, ZodError for parameters, or AppError. */
 export async function performCommand(
   deps: ProtocolDeps,
@@ -40,7 +46,7 @@ export async function performCommand(
   { method, params }: ProtocolCommand,
 ): Promise<Done> {
   const perform = Object.hasOwn(COMMANDS, method) ? COMMANDS[method] : null;
-  if (method.startsWith("subscription."))
+  if (OF_SOCKETS.has(method))
     throw new ProtocolError(
       "not_supported",
       `${method} is for WebSockets; over HTTP, POST a filter to /threads/${threadId}/stream/events.`,

@@ -40,6 +40,8 @@ export interface Outlet {
   /** Awaited: the next event is read when there is room for it. */
   send(text: string): Promise<void> | void;
   failed(cause: unknown): void;
+  /** The thread is gone, and nothing more can come. */
+  ended(): void;
 }
 
 const reconnect = z.object({
@@ -158,8 +160,11 @@ export class ProtocolSubscriptions {
     this.#reading.abort();
     const reading = new AbortController();
     this.#reading = reading;
-    this.#pump(reading.signal).catch((cause: unknown) =>
-      this.#outlet.failed(cause),
+    this.#pump(reading.signal).then(
+      () => {
+        if (!reading.signal.aborted) this.#outlet.ended();
+      },
+      (cause: unknown) => this.#outlet.failed(cause),
     );
   }
 

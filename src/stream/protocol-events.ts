@@ -1,6 +1,7 @@
 import { isObject } from "../lib/json.ts";
 import type { EventPlace } from "../model/protocol-filter.ts";
 import { PROTOCOL_PREFIX, type RunEvent } from "../model/run-event.ts";
+import { mayHaveMessages, withProtocolMessages } from "./protocol-messages.ts";
 
 /*
  * The events of the log as the streaming protocol has them. An event of the
@@ -106,7 +107,7 @@ const TELL: Readonly<Record<string, Tell>> = {
     return { method: "lifecycle", params: `"data":{"event":"running"${name}}` };
   },
   values: (data) => {
-    const state = withoutInterrupts(data);
+    const state = stateOf(data);
     return state === null ? null : plain("values", state);
   },
   tasks: (data) => plain("tasks", data),
@@ -121,12 +122,14 @@ const plain = (method: string, data: string): Told => ({
 });
 
 /** Questions are events of their own; null when there is nothing else. */
-function withoutInterrupts(data: string): string | null {
-  if (!data.includes('"__interrupt__"')) return data;
+function stateOf(data: string): string | null {
+  const hasQuestions = data.includes('"__interrupt__"');
+  if (!hasQuestions && !mayHaveMessages(data)) return data;
   const state: unknown = JSON.parse(data);
-  if (!isObject(state) || !("__interrupt__" in state)) return data;
-  const { __interrupt__: _, ...rest } = state;
-  return Object.keys(rest).length === 0 ? null : JSON.stringify(rest);
+  if (!isObject(state)) return data;
+  const { __interrupt__: asked, ...rest } = state;
+  if (asked !== undefined && Object.keys(rest).length === 0) return null;
+  return JSON.stringify(withProtocolMessages(rest));
 }
 
 /** `{node: update}` */

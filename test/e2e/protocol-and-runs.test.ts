@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { withProtocolMessages } from "../../src/stream/protocol-messages.ts";
 import {
   commanded,
   newThreadId,
@@ -32,7 +33,9 @@ test("a run that was started by run.start is seen by clients of the run streams,
   expect(events.at(-1)).toBe("end");
   expect(events.filter((event) => event.startsWith("v2"))).toEqual([]);
   await reader.runs();
-  expect(dataOf(frames, "values")).toEqual(reader.data("values"));
+  // Its messages are in the protocol's form there.
+  const states = dataOf(frames, "values") as Record<string, unknown>[];
+  expect(states.map(withProtocolMessages)).toEqual(reader.data("values"));
   const chunks = frames
     .filter(({ event }) => event.startsWith("messages|"))
     .map(({ data }) => data as [{ id: string; content: string }, object]);

@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { expect, test } from "vitest";
 import {
   command,
+  commanded,
   newThreadId,
   openSocket,
   ProtocolSocket,
@@ -143,6 +144,22 @@ test("what is no command is told so in words of its own", async () => {
     error: "invalid_argument",
     message: "channels: must name a channel at least",
   });
+});
+
+test("when its thread is deleted a stream ends, and a socket is closed with what a thread is that is not there", async () => {
+  const threadId = newThreadId();
+  const stream = await reading(server, threadId);
+  const socket = await openSocket(server, threadId);
+  await socket.command("subscription.subscribe", { channels: ["values"] });
+  await commanded(server, threadId, "run.start", {
+    assistant_id: "slow",
+    input: { steps: 50, seconds: 0.2 },
+  });
+  await waitFor("it runs", () => socket.events.length > 0);
+  await server.client.threads.delete(threadId);
+  await waitFor("it is closed", () => socket.closeCode);
+  expect(socket.closeCode).toBe(4404);
+  await waitFor("it has ended", () => stream.isOver);
 });
 
 test("a socket that is refused is closed with 4000 and the HTTP status", async () => {
