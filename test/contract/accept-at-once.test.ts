@@ -196,12 +196,13 @@ describe("a run that is accepted at once", () => {
     });
     const there = async () => {
       const thread_id = uuid7();
-      await opened.database.transaction((tx) =>
-        tx.query(sql`
+      await opened.database.transaction((tx) => {
+        const before = tx.dialect.nowPlus(-1000); // so that a change in the same millisecond shows
+        return tx.query(sql`
           insert into threads (thread_id, created_at, updated_at, state_updated_at, metadata, status)
-          values (${thread_id}, ${tx.dialect.now}, ${tx.dialect.now}, ${tx.dialect.now},
-            ${'{"of": "thread", "thread": [1], "both": "thread", "graph_id": "old", "assistant_id": null}'}, 'interrupted')`),
-      );
+          values (${thread_id}, ${before}, ${before}, ${before},
+            ${'{"of": "thread", "thread": [1], "both": "thread", "graph_id": "old", "assistant_id": null}'}, 'interrupted')`);
+      });
       return thread_id;
     };
     const request = {
