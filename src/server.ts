@@ -144,7 +144,7 @@ function buildEngine(
     requests: {
       ...checkpointRequests({
         database,
-        streamStored: (fence) => events.stored(fence),
+        streams: events,
       }),
       ...storeRequests({ database, ttl: config.storeTtl, embedder }),
     },

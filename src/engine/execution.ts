@@ -54,9 +54,12 @@ export class Execution {
   }
 
   async perform(firstSeq: number): Promise<void> {
-    const { events, log } = this.#deps;
+    const { database, events, log } = this.#deps;
     const { run_id } = this.run;
-    events.open(this.run, firstSeq, { isKept: this.#isWatched });
+    const isUrgent = this.#isWatched;
+    // Readers at other instances have only the table.
+    const isKept = isUrgent || !database.isExclusive;
+    events.open(this.run, firstSeq, { isKept, isUrgent });
     void events.append(this.run, openingEvents(this.run));
     try {
       const end = await this.#attempt();

@@ -15,11 +15,12 @@ const MAX_SENT_BYTES = 8 * 1024 * 1024;
 /** Where the run starts; null when that is elsewhere, or when it is too much to send before it is asked for. */
 export async function newestCheckpoint(
   database: Database,
-  { thread_id, kwargs }: ClaimedRun,
+  { thread_id, kwargs, has_checkpoints }: ClaimedRun,
 ): Promise<CheckpointPage | null> {
   const { configurable } = kwargs.config;
   if (isObject(configurable) && configurable["checkpoint_id"] !== undefined)
     return null;
+  if (!has_checkpoints) return { checkpoints: [], values: [] };
   const query = { thread_id, checkpoint_ns: "", limit: 1 };
   const page = await readCheckpoints(database, query).catch(
     () => null, // the graph will ask, and be told why not

@@ -95,8 +95,10 @@ export class RunRecord {
   /** A run that was not streamed leaves a long state to its thread alone. */
   #leaner(segment: Segment | null, { snapshot }: RunEnd): Segment | null {
     const { run_id, keeps_events } = this.#run;
-    if (segment === null || keeps_events || snapshot === null) return segment;
-    const { results } = this.#deps.events;
+    const { database, events: log } = this.#deps;
+    const isKept = keeps_events || !database.isExclusive;
+    if (segment === null || isKept || snapshot === null) return segment;
+    const { results } = log;
     const lean = results.lean(run_id, segment.events, snapshot.values);
     const left = segment.events.length - lean.length;
     return { ...segment, first_seq: segment.first_seq + left, events: lean };

@@ -105,10 +105,7 @@ function newRun(
     q: afterMs > 0 ? "delayed" : isTurnTaken ? "behind" : "ready",
     multitask_strategy: params.strategy,
     max_attempts: deps.maxAttempts,
-    keeps_events:
-      params.isStreamed ||
-      request.stream_resumable ||
-      !deps.database.isExclusive, // readers at other servers have only the table
+    keeps_events: params.isStreamed || request.stream_resumable,
     webhook: deps.webhooks.isEnabled ? (request.webhook ?? null) : null,
     kwargs: assembleKwargs(params),
   };

@@ -50,6 +50,7 @@ const BOOLEAN_COLUMNS = [
   "has_expired",
   "has_cancelled",
   "has_due",
+  "has_checkpoints",
 ];
 
 /** What a column holds whatever the engine; null: text, a number or bytes. */

@@ -18,6 +18,12 @@ export interface Segment extends Fence {
   events: readonly ProducedEvent[];
 }
 
+/** A segment that is to be stored by somebody else, who says whether it is. */
+export interface SegmentLoan {
+  segment: Segment;
+  settle(isStored: boolean): void;
+}
+
 /** Stores nothing when the attempt has lost its lease. */
 export async function insertSegment(
   tx: Queryable,

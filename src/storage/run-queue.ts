@@ -52,6 +52,8 @@ export interface ClaimedRun {
   /** Its place among the runs of the thread, and the last place that was given out. */
   seq: number;
   thread_run_seq: number;
+  /** Whether the thread has a state to start from. */
+  has_checkpoints: boolean;
 }
 
 const CLAIMED = raw(
@@ -80,7 +82,10 @@ export async function claimRuns(
       and exists (
         select 1 from instances where instance_id = ${params.owner} ${keyShare})
     returning ${CLAIMED}, ${lastEventSeqOf(raw("runs.thread_id"))} as last_event_seq,
-      (select run_seq from threads where threads.thread_id = runs.thread_id) as thread_run_seq`);
+      (select run_seq from threads where threads.thread_id = runs.thread_id) as thread_run_seq,
+      exists (
+        select 1 from checkpoints
+        where checkpoints.thread_id = runs.thread_id and checkpoint_ns = '') as has_checkpoints`);
 }
 
 /** Runs that the owner has and does not know of, for what the answer to a claim was lost: back to the queue. */

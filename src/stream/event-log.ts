@@ -8,6 +8,7 @@ import {
   writeSegment,
   listEvents,
   type Segment,
+  type SegmentLoan,
 } from "../storage/event-segments.ts";
 import type { Fence } from "../model/run.ts";
 import type { ProducedEvent, RunEvent } from "../model/run-event.ts";
@@ -29,6 +30,9 @@ import type { Logger } from "../lib/logger.ts";
  * end. When it produces more than memory should hold, or a reader falls behind,
  * it is kept from then on.
  *
+ * What nobody follows may wait a little, so that the next checkpoint of the run, or
+ * its end, takes it along in its own write (`lend`, `take`).
+ *
  *   open(run) → append(events)… → take(run) in the finish transaction → close(run)
  */
 
@@ -42,10 +46,14 @@ export type Listener = (event: RunEvent) => void;
 interface OpenRun {
   key: LogKey;
   isKept: boolean;
+  /** Somebody follows it, or is expected to. */
+  isUrgent: boolean;
   nextSeq: number;
   readonly cap: EventCap;
   /** On their way to the table. */
   sent: ProducedEvent[];
+  /** Resolves when it is known whether those are stored. Null: they went with the end of the run. */
+  storing: Promise<void> | null;
   /** Published after those, and not yet sent. */
   pending: ProducedEvent[];
   /** The last ones: stored with the end of the run, and published after it. */
@@ -55,6 +63,9 @@ interface OpenRun {
 }
 
 const RETRY_BACKOFF = { firstMs: 200, maxMs: 5000 };
+
+/** How long what is not urgent may wait. */
+const HOLD_MS = 50;
 
 /** Past it `append` asks the producer to wait for the disk. */
 const MAX_UNFLUSHED_BYTES = 16 * 1024 * 1024;
@@ -79,6 +90,9 @@ export class EventLog {
   #unflushedBytes = 0;
   #heldBytes = 0;
   #isFlushing = false;
+  /** Something of the next batch is not to wait. */
+  #isUrgent = false;
+  #endHold: () => void = () => {};
   /** The batch that is on its way to the table. */
   #batch: Promise<void> = Promise.resolve();
   /** Resolves when the batch after that one is done with, which takes what is pending now. */
@@ -90,14 +104,20 @@ export class EventLog {
   }
 
   /** `firstSeq` comes from the claim: higher than any that the thread has given out. */
-  open(key: LogKey, firstSeq: number, { isKept = true } = {}): void {
+  open(
+    key: LogKey,
+    firstSeq: number,
+    { isKept = true, isUrgent = true } = {},
+  ): void {
     this.#begun.set(key.run_id, true, 0);
     this.#runs.set(key.run_id, {
       key,
       isKept,
+      isUrgent,
       nextSeq: firstSeq,
       cap: new EventCap(),
       sent: [],
+      storing: null,
       pending: [],
       held: [],
       // What an attempt before it has streamed is in the table.
@@ -130,16 +150,19 @@ export class EventLog {
     }
     run.result = furtherFrames(run.result, events);
     this.#unflushedBytes += bytesOf(events);
+    const isFull = this.#unflushedBytes > MAX_UNFLUSHED_BYTES;
+    if (run.isUrgent || isFull) this.#urge();
     if (!this.#isFlushing) void this.#flush();
-    return this.#unflushedBytes > MAX_UNFLUSHED_BYTES
-      ? this.#next.promise
-      : null;
+    return isFull ? this.#next.promise : null;
   }
 
   /** From now on the events of the run are stored, those that are in memory first. */
   keep(runId: string): void {
     const run = this.#runs.get(runId);
-    if (run === undefined || run.isKept) return;
+    if (run === undefined) return;
+    run.isUrgent = true;
+    if (run.pending.length > 0) this.#urge();
+    if (run.isKept) return;
     this.#drop(run);
     run.isKept = true;
     run.result = furtherFrames(run.result, run.pending);
@@ -192,7 +215,7 @@ export class EventLog {
   ): Promise<Segment | null> {
     const run = this.#find(fence);
     if (run === null) return null;
-    while (run.sent.length > 0) await this.#batch;
+    while (run.storing !== null) await run.storing;
     const rest = [...run.pending, ...run.held];
     const produced = run.isKept ? rest : resultFrames(rest);
     run.result = run.isKept
@@ -204,6 +227,30 @@ export class EventLog {
     this.#drop(run);
     this.#markSent(run);
     return { ...run.key, first_seq, events };
+  }
+
+  /**
+   * What is left to write of the run, for whoever stores it together with what
+   * must not be stored before it. Waits for what is on its way, and until it
+   * is settled the rest waits. Null when there is nothing.
+   */
+  async lend(fence: Fence): Promise<SegmentLoan | null> {
+    const run = this.#find(fence);
+    if (run === null) return null;
+    while (run.storing !== null) await run.storing;
+    const isThere = run.isKept && run.sent.length + run.pending.length > 0;
+    if (!isThere || run.sent.length > 0 || this.#find(fence) !== run)
+      return null;
+    const { segment, settled } = this.#send(run);
+    return {
+      segment,
+      settle: (isStored) => {
+        if (isStored) void this.#hasStored(run, segment);
+        else this.#takeBack(run, true);
+        settled();
+        if (!isStored && !this.#isFlushing) void this.#flush();
+      },
+    };
   }
 
   /** Ends the attempt here. `closing` goes to the subscribers as the last events. */
@@ -218,6 +265,7 @@ export class EventLog {
 
   /** Resolves when everything appended so far is in the table, or could not be written there. */
   flushed(): Promise<void> {
+    if (this.#unflushedBytes > 0) this.#urge();
     return this.#unflushedBytes > 0 ? this.#next.promise : this.#batch;
   }
 
@@ -225,8 +273,7 @@ export class EventLog {
   stored(fence: Fence): Promise<void> | null {
     const run = this.#find(fence);
     if (run === null || !run.isKept) return null;
-    if (run.pending.length > 0) return this.flushed();
-    return run.sent.length > 0 ? this.#batch : null;
+    return run.pending.length > 0 ? this.flushed() : run.storing;
   }
 
   /**
@@ -307,9 +354,10 @@ export class EventLog {
     await new Promise(setImmediate);
     let failures = 0;
     do {
+      await this.#untilDue();
       const { resolve } = this.#next;
       this.#next = deferred();
-      const batch = this.#store(this.#takePending());
+      const batch = this.#store(this.#waiting());
       this.#batch = batch.then(() => {});
       failures = (await batch) ? 0 : failures + 1;
       resolve(); // even if `take` has left nothing to write: somebody may wait
@@ -322,13 +370,44 @@ export class EventLog {
     this.#next = deferred();
   }
 
-  #takePending(): OpenRun[] {
-    const runs = [...this.#runs.values()].filter(
-      ({ isKept, pending }) => isKept && pending.length > 0,
+  /** What waits is in nobody's way, and may go with something else meanwhile. */
+  async #untilDue(): Promise<void> {
+    if (!this.#isUrgent)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, HOLD_MS);
+        this.#endHold = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    for (const { isKept, pending, storing } of this.#runs.values())
+      if (isKept && pending.length > 0) await storing; // it is lent
+  }
+
+  #urge(): void {
+    this.#isUrgent = true;
+    this.#endHold();
+  }
+
+  #waiting(): OpenRun[] {
+    this.#isUrgent = false;
+    return [...this.#runs.values()].filter(
+      ({ isKept, pending, storing }) =>
+        isKept && pending.length > 0 && storing === null,
     );
-    for (const run of runs) this.#markSent(run);
-    this.#unflushedBytes = 0;
-    return runs;
+  }
+
+  /** What is pending is on its way, until it is `settled` what has become of it. */
+  #send(run: OpenRun): { segment: Segment; settled: () => void } {
+    this.#drop(run);
+    this.#markSent(run);
+    const { promise, resolve } = deferred<void>();
+    run.storing = promise;
+    const settled = () => {
+      run.storing = null;
+      resolve();
+    };
+    return { segment: sentOf(run), settled };
   }
 
   /** False when the database cannot be written now. */
@@ -339,23 +418,26 @@ export class EventLog {
   }
 
   async #storeSent(run: OpenRun): Promise<boolean> {
-    const segment = {
-      ...run.key,
-      first_seq: run.nextSeq - run.sent.length - run.pending.length,
-      events: run.sent,
-    };
+    const { segment, settled } = this.#send(run);
     try {
       // An attempt that has lost its lease stores nothing; its checkpoints tell the dispatcher.
       await writeSegment(this.#database, segment);
     } catch (cause) {
       this.#log.error({ err: cause }, "events could not be stored");
       this.#takeBack(run, isPassing(cause));
+      settled();
       return !isPassing(cause);
     }
+    const capped = this.#hasStored(run, segment);
+    settled();
+    await capped;
+    return true;
+  }
+
+  async #hasStored(run: OpenRun, segment: Segment): Promise<void> {
     run.sent = [];
     this.#tell(run);
     await this.#capSegments(run, segment);
-    return true;
   }
 
   /** Readers at other instances look at the table. */
@@ -410,6 +492,12 @@ function eventOf(
 ): RunEvent {
   return { seq, run_id: key.run_id, attempt: key.attempt, event, data, at };
 }
+
+const sentOf = (run: OpenRun): Segment => ({
+  ...run.key,
+  first_seq: run.nextSeq - run.sent.length - run.pending.length,
+  events: run.sent,
+});
 
 function unstored(run: OpenRun): RunEvent[] {
   const events = [...run.sent, ...run.pending];

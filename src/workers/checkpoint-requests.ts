@@ -5,7 +5,7 @@ import type {
   CheckpointWrite,
 } from "../protocol/checkpoint-frames.ts";
 import type { RequestServer } from "../protocol/peer.ts";
-import { notFound } from "../model/errors.ts";
+import { AppError, notFound } from "../model/errors.ts";
 import { readCheckpoints } from "../storage/checkpoint-reads.ts";
 import { checkpointParts } from "../storage/checkpoint-parts.ts";
 import {
@@ -20,31 +20,43 @@ import {
 import type { Database, Part, Queryable } from "../storage/database.ts";
 import type { Dialect } from "../storage/dialect.ts";
 import { readDeltaHistory } from "../storage/delta-history.ts";
+import { segmentInsert, type SegmentLoan } from "../storage/event-segments.ts";
 
 export interface CheckpointDeps {
   database: Database;
-  /** Resolves when what the run has streamed is stored; null when it is. */
-  streamStored?: (fence: Fence) => Promise<void> | null;
+  streams?: RunStreams;
 }
+
+/** Where it is known what runs have streamed. */
+export interface RunStreams {
+  /** What is to be stored of it; null when it is all stored. */
+  lend(fence: Fence): Promise<SegmentLoan | null>;
+  /** Resolves when it is stored; null when it is. */
+  stored(fence: Fence): Promise<void> | null;
+}
+
+const NO_STREAMS: RunStreams = {
+  lend: () => Promise.resolve(null),
+  stored: () => null,
+};
 
 /**
  * Answers the savers of workers. What comes together is one fenced transaction.
- * What a step has streamed is stored before its checkpoint: from then on it is
- * not done again, and would not be streamed again.
+ * What a step has streamed is stored with its checkpoint, if not before: from then
+ * on it is not done again, and would not be streamed again.
  */
 export function checkpointRequests(
   deps: CheckpointDeps,
 ): RequestServer<CheckpointRequests> {
-  const { database, streamStored = () => null } = deps;
+  const { database, streams = NO_STREAMS } = deps;
   const inOrder = new KeyedQueue(); // a write must not overtake one that waits for its stream
   return {
     "checkpoint.read": (query) => readCheckpoints(database, query),
     "checkpoint.deltaHistory": (query) => readDeltaHistory(database, query),
     "checkpoint.write": async ({ fence, writes, durable }) => {
-      const answer = await inOrder.run(fence.run_id, async () => {
-        await streamStored(fence);
-        return storeWrites(database, fence, writes);
-      });
+      const answer = await inOrder.run(fence.run_id, () =>
+        store({ database, streams }, fence, writes),
+      );
       if (durable) await database.durable();
       return answer;
     },
@@ -57,16 +69,16 @@ export function checkpointRequests(
   };
 }
 
-async function storeWrites(
-  database: Database,
+async function store(
+  deps: Required<CheckpointDeps>,
   fence: Fence,
   writes: readonly CheckpointWrite[],
 ): Promise<CheckpointRequests["checkpoint.write"]["result"]> {
+  const { database, streams } = deps;
   try {
-    const parts = partsOf(database.dialect, fence, writes);
-    // When it can't be stored so, the statements one by one tell why.
-    if (parts === null || (await database.writeAtOnce(parts)) !== null)
-      await database.transaction((tx) => storeRunWrites(tx, fence, writes));
+    if (await storeAtOnce(deps, fence, writes)) return "stored";
+    await streams.stored(fence);
+    await database.transaction((tx) => storeRunWrites(tx, fence, writes));
     return "stored";
   } catch (cause) {
     if (cause instanceof LeaseLostError) return "lost";
@@ -74,6 +86,29 @@ async function storeWrites(
     await requireThreads(database, writes);
     throw cause;
   }
+}
+
+/** With the rest of the stream, in one write. False: it can't be done so, and the statements one by one tell why. */
+async function storeAtOnce(
+  { database, streams }: Required<CheckpointDeps>,
+  fence: Fence,
+  writes: readonly CheckpointWrite[],
+): Promise<boolean> {
+  const parts = partsOf(database.dialect, fence, writes);
+  if (parts === null) return false;
+  const loan = await streams.lend(fence);
+  if (loan !== null)
+    parts.push({ statement: segmentInsert(database.dialect, loan.segment) });
+  let isStored = false;
+  try {
+    isStored = (await database.writeAtOnce(parts)) === null;
+  } catch (cause) {
+    // The stream may be at fault, or the database cannot be written at all.
+    if (loan === null || cause instanceof AppError) throw cause;
+  } finally {
+    loan?.settle(isStored);
+  }
+  return isStored;
 }
 
 function partsOf(

@@ -15,6 +15,9 @@ import {
   fillDisk,
   type TestDatabase,
 } from "../support/databases.ts";
+import type { CheckpointWrite } from "../../src/protocol/checkpoint-frames.ts";
+import { uuid7 } from "../../src/lib/uuid.ts";
+import { checkpoint } from "../support/races/worlds.ts";
 import { openRunQueue, type RunQueue } from "../support/run-queue.ts";
 import { isOnPostgres } from "../support/postgres.ts";
 
@@ -40,7 +43,7 @@ describe.each(drivers())("the event log on $name", (driver) => {
   afterAll(() => opened.close());
 
   async function startRun(
-    options: { isKept?: boolean } = {},
+    options: { isKept?: boolean; isUrgent?: boolean } = {},
   ): Promise<{ events: EventLog; run: ClaimedRun }> {
     const thread = await queue.thread();
     await queue.enqueue(thread);
@@ -92,7 +95,7 @@ describe.each(drivers())("the event log on $name", (driver) => {
     const { events, run } = await startRun();
     const requests = checkpointRequests({
       database: opened.database,
-      streamStored: (fence) => events.stored(fence),
+      streams: events,
     });
     const write = () =>
       requests["checkpoint.write"]({ fence: run, writes: [], durable: false });
@@ -109,6 +112,97 @@ describe.each(drivers())("the event log on $name", (driver) => {
       });
       expect(stored).toHaveLength(2 * (step + 1));
     }
+  });
+
+  describe("of a run that nobody follows", () => {
+    const stored = ({ run_id }: ClaimedRun) =>
+      opened.database.query<{ first_seq: number; last_seq: number }>(sql`
+        select first_seq, last_seq from event_segments
+        where run_id = ${run_id} order by first_seq`);
+
+    const writer = (events: EventLog, run: ClaimedRun) => {
+      const { "checkpoint.write": write } = checkpointRequests({
+        database: opened.database,
+        streams: events,
+      });
+      return (...writes: CheckpointWrite[]) =>
+        write({ fence: run, writes, durable: false });
+    };
+
+    it("stores what it has streamed with its next checkpoint, at once", async () => {
+      const { events, run } = await startRun({ isUrgent: false });
+      void events.append(run, values(2));
+      await new Promise(setImmediate);
+      void events.append(run, values(2, 2));
+      expect(await writer(events, run)(checkpoint(run.thread_id, "1"))).toBe(
+        "stored",
+      );
+      expect(await stored(run)).toEqual([{ first_seq: 1, last_seq: 4 }]);
+      expect(events.stored(run)).toBeNull();
+    });
+
+    it("stores it in the end when no checkpoint comes", async () => {
+      const { events, run } = await startRun({ isUrgent: false });
+      void events.append(run, values(3));
+      await waitFor("it is stored", async () => {
+        return (await stored(run)).length === 1;
+      });
+    });
+
+    it("stores it soon when somebody comes who follows the run", async () => {
+      const { events, run } = await startRun({ isUrgent: false });
+      void events.append(run, values(3));
+      const startedAt = performance.now();
+      events.keep(run.run_id);
+      void events.append(run, values(1, 3));
+      await events.flushed();
+      expect(await stored(run)).toHaveLength(1);
+      expect(performance.now() - startedAt).toBeLessThan(1000);
+    });
+
+    it("stores it once when the checkpoint could not be stored with it", async () => {
+      const { events, run } = await startRun({ isUrgent: false });
+      const write = writer(events, run);
+      void events.append(run, values(2));
+      const torn = { ...checkpoint(run.thread_id, "1"), values: [] };
+      expect(await write(torn)).toBe("incomplete");
+      void events.append(run, values(2, 2));
+      await expect(write(checkpoint(uuid7(), "1"))).rejects.toThrow(
+        "not found",
+      );
+      expect(await stored(run)).toEqual([
+        { first_seq: 1, last_seq: 2 },
+        { first_seq: 3, last_seq: 4 },
+      ]);
+    });
+
+    it("stores nothing of it with a checkpoint whose lease is lost", async () => {
+      const { events, run } = await startRun({ isUrgent: false });
+      void events.append(run, values(2));
+      await queue.finish(run);
+      expect(await writer(events, run)(checkpoint(run.thread_id, "1"))).toBe(
+        "lost",
+      );
+      expect(await stored(run)).toEqual([]);
+    });
+
+    it("shows it to readers here while it is on its way with a checkpoint, and takes none of it twice", async () => {
+      const { events, run } = await startRun({ isUrgent: false });
+      const write = writer(events, run);
+      const readers = [collect(reader(events, run))];
+      const writes: Promise<unknown>[] = [];
+      for (let step = 0; step < 10; step += 1) {
+        void events.append(run, values(3, step * 3));
+        writes.push(write(checkpoint(run.thread_id, `${step}`)));
+        readers.push(collect(reader(events, run)));
+        await new Promise(setImmediate);
+      }
+      await Promise.all(writes);
+      await end(events, run);
+      for (const seqs of await Promise.all(readers))
+        expect(seqs).toEqual(upTo(31));
+      expect(await collect(reader(events, run))).toEqual(upTo(31));
+    });
   });
 
   it("shows every reader every event once, whenever it comes", async () => {

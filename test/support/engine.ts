@@ -79,7 +79,7 @@ export async function openEngine(
     requests: {
       ...checkpointRequests({
         database,
-        streamStored: (fence) => events.stored(fence),
+        streams: events,
       }),
       ...storeRequests({ database }),
     },
