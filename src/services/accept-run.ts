@@ -2,6 +2,7 @@ import type { Caller } from "../auth/caller.ts";
 import type { Run } from "../model/run.ts";
 import type { StatelessRunCreate } from "../model/run-requests.ts";
 import { CHANNELS } from "../storage/channels.ts";
+import { isStill } from "../storage/assistants.ts";
 import { acceptAtOnce } from "../storage/run-acceptance.ts";
 import {
   acceptIn,
@@ -82,14 +83,42 @@ async function accept(
 ): Promise<Run> {
   const { workers, assistants } = deps;
   const known = assistants.recall(workers, caller, asked.request.assistant_id);
-  const read = () => acceptanceOf(deps, caller, asked);
-  const first = known === null ? await read() : { ...asked, assistant: known };
   const accepted =
-    (await tryAtOnce(deps, first)) ??
-    (await acceptAnyway(deps, known === null ? first : await read()));
+    (known && (await acceptAsKnown(deps, { ...asked, assistant: known }))) ??
+    (await acceptAsRead(deps, await acceptanceOf(deps, caller, asked)));
   announce(deps, accepted);
   return accepted.run;
 }
+
+const acceptAsRead = async (
+  deps: RunDeps,
+  params: Acceptance,
+): Promise<Accepted> =>
+  (await tryAtOnce(deps, params)) ??
+  deps.database.transaction((tx) => acceptIn(tx, deps, params));
+
+/** Null when the assistant is not what it was; whatever else is wrong with the request is told after that. */
+async function acceptAsKnown(
+  deps: RunDeps,
+  params: Acceptance,
+): Promise<Accepted | null> {
+  const accepted = await tryAtOnce(deps, params);
+  if (accepted !== null) return accepted;
+  try {
+    return await deps.database.transaction(async (tx) => {
+      const still = isStill(tx, params.assistant);
+      const accepting = acceptIn(tx, deps, params); // shares its round trip
+      accepting.catch(() => {});
+      if (!(await still)) throw new AssistantChanged();
+      return accepting;
+    });
+  } catch (cause) {
+    if (cause instanceof AssistantChanged) return null;
+    throw cause;
+  }
+}
+
+class AssistantChanged extends Error {}
 
 async function tryAtOnce(
   deps: RunDeps,
@@ -100,9 +129,6 @@ async function tryAtOnce(
   const run = await acceptAtOnce(deps.database, atOnce(deps, params));
   return run && { run, room: NO_ROOM_MADE, request };
 }
-
-const acceptAnyway = (deps: RunDeps, params: Acceptance): Promise<Accepted> =>
-  deps.database.transaction((tx) => acceptIn(tx, deps, params));
 
 /** To be called after the commit of what `acceptIn` was part of. */
 export function announce(

@@ -36,6 +36,18 @@ export const isUnchanged = ({
     select 1 from assistants
     where assistant_id = ${assistant_id} and version = ${version} and updated_at = ${new Date(updated_at)})`;
 
+/** Whether an assistant is what it was when it was read. */
+export async function isStill(
+  db: Queryable,
+  assistant: Parameters<typeof isUnchanged>[0],
+): Promise<boolean> {
+  const row = await first(
+    db,
+    sql`select 1 as same where ${isUnchanged(assistant)}`,
+  );
+  return row !== null;
+}
+
 export async function searchAssistants(
   db: Queryable,
   search: AssistantSearch,

@@ -97,6 +97,32 @@ describe("an assistant that was known", () => {
     expect(await limit(assistant_id)).toBe(1);
   });
 
+  it("is used as it is now where others are in the way, too", async () => {
+    const { assistant_id } = await assistant({
+      config: { recursion_limit: 1 },
+    });
+    const thread_id = uuid7();
+    const limitBehind = async () =>
+      (await run(thread_id, { assistant_id })).kwargs.config["recursion_limit"];
+    expect(await limitBehind()).toBe(1);
+    expect(await limitBehind()).toBe(1);
+    await change(assistant_id, { config: { recursion_limit: 2 } });
+    expect(await limitBehind()).toBe(2);
+    await opened.database.transaction((tx) =>
+      deleteAssistants(tx, [assistant_id]),
+    );
+    // Whatever else would be wrong with it.
+    for (const request of [{}, { multitask_strategy: "reject" }])
+      await expect(
+        run(thread_id, { assistant_id, ...request }),
+      ).rejects.toMatchObject({
+        code: "not_found",
+        message: expect.stringContaining("No assistant found") as string,
+      });
+    const runs = await queue.runs(thread_id);
+    expect(runs.map(({ q }) => q)).toEqual(["ready", "behind", "behind"]);
+  });
+
   it("is not found when it is gone, and leaves nothing behind", async () => {
     const { assistant_id } = await assistant();
     await run(uuid7(), { assistant_id });
