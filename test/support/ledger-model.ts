@@ -78,9 +78,7 @@ export class LedgerModel {
     if (entry.says === "finished") return this.#finish(entry.op, line);
     if (entry.says === "settled") {
       const thread = this.#thread(entry.thread);
-      const from = thread.log.length;
-      const count = thread.wasCopiedBusy ? entry.log.length - from : 0;
-      const unsure = { from, count };
+      const unsure = unsureOf(thread, entry.log);
       Object.assign(thread, { log: entry.log, loose: [], unsure, line });
       return;
     }
@@ -110,7 +108,7 @@ export class LedgerModel {
         const loose = entriesOf(source.pending);
         const wasCopiedBusy = source.wasCopiedBusy || loose.length > 0;
         const thread_id = answer.thread ?? "";
-        const { metadata, log } = source;
+        const { metadata, log, unsure } = source;
         this.#add({
           thread_id,
           client,
@@ -119,6 +117,7 @@ export class LedgerModel {
           loose,
           line,
           wasCopiedBusy,
+          unsure,
         });
         return;
       }
@@ -202,6 +201,19 @@ export class LedgerModel {
       throw new Error(`the ledger has no thread ${threadId}`);
     return thread;
   }
+}
+
+/** Of a log that was read of a thread whose end was not known. */
+function unsureOf(
+  { wasCopiedBusy, log, unsure }: ExpectedThread,
+  found: readonly string[],
+): ExpectedThread["unsure"] {
+  if (!wasCopiedBusy) return { from: log.length, count: 0 };
+  const isKept = log.every((entry, index) => entry === found[index]);
+  const isAtEnd = unsure.from + unsure.count === log.length;
+  // What others have written behind it has become sure.
+  const from = isKept && !isAtEnd ? log.length : log.length - unsure.count;
+  return { from, count: found.length - from };
 }
 
 export const entriesOf = (runs: readonly ExpectedRun[]): string[] =>
