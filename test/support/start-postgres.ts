@@ -1,4 +1,5 @@
-import { existsSync, statfsSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync, statfsSync } from "node:fs";
+import { join } from "node:path";
 import { pino } from "pino";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
@@ -12,6 +13,8 @@ const TEMPLATE = "spool_template";
 const MEMORY = "/dev/shm";
 /** Databases, of which a few hundred megabytes are there at a time, and the log. */
 const ROOM_BYTES = 2e9;
+/** Whatever is that old and serves nobody is not just being made. */
+const LEFT_MS = 600_000;
 
 let cluster: PostgresCluster | null = null;
 
@@ -24,11 +27,11 @@ export async function setup(project: TestProject): Promise<void> {
     full_page_writes: "off",
     max_wal_size: "256MB",
   };
-  if (!given)
-    cluster = new PostgresCluster({
-      settings,
-      ...(hasRoom() && { parent: MEMORY }),
-    });
+  if (!given) {
+    removeLeftBehind();
+    const parent = hasRoom() ? { parent: MEMORY } : {};
+    cluster = new PostgresCluster({ settings, ...parent });
+  }
   await cluster?.start();
   const uri = await makeTemplate(cluster?.uri() ?? given ?? "");
   project.provide("postgresUri", uri);
@@ -43,6 +46,19 @@ function hasRoom(): boolean {
   if (!existsSync(MEMORY)) return false;
   const { bavail, bsize } = statfsSync(MEMORY);
   return bavail * bsize > ROOM_BYTES;
+}
+
+/** By runs that were killed: memory is not given back by itself. One that serves has a `postmaster.pid`. */
+function removeLeftBehind(): void {
+  if (!existsSync(MEMORY)) return;
+  for (const name of readdirSync(MEMORY)) {
+    if (!name.startsWith("spool-postgres-")) continue;
+    const folder = join(MEMORY, name);
+    const made = statSync(folder, { throwIfNoEntry: false })?.mtimeMs;
+    const age = Date.now() - (made ?? Infinity);
+    if (age > LEFT_MS && !existsSync(join(folder, "data/postmaster.pid")))
+      rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Copying a migrated database takes a tenth of the time of migrating one. */
