@@ -183,6 +183,7 @@ class LiveQueue implements Disposable, AsyncIterable<RunEvent[] | typeof LOOK> {
     const { thread_id, run_id, signal } = params;
     const over = () => this.#end();
     signal.addEventListener("abort", over);
+    if (signal.aborted) over(); // while the table was read: nobody would be told
     this.#endings = [
       deps.events.subscribe(thread_id, (event) => {
         if (event.seq <= params.after) return;

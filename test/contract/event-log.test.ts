@@ -318,6 +318,20 @@ describe.each(drivers())("the event log on $name", (driver) => {
     await queue.finish(next);
   });
 
+  it("lets go of a reader that leaves while it reads what is stored", async () => {
+    const { events, run } = await startRun();
+    const leave = new AbortController();
+    const reading = follow(
+      { database: opened.database, events },
+      {
+        ...{ thread_id: run.thread_id, run_id: null, after: -1 },
+        ...{ signal: leave.signal, hasEnded: async () => false },
+      },
+    ).next();
+    leave.abort(); // nothing is stored yet
+    expect((await reading).done).toBe(true);
+  });
+
   it("goes on after a cursor, exclusively", async () => {
     const { events, run } = await startRun();
     void events.append(run, values(50));
