@@ -13,6 +13,15 @@ import {
 import type { Fence } from "../model/run.ts";
 import type { ProducedEvent, RunEvent } from "../model/run-event.ts";
 import { EventCap, MAX_RUN_EVENTS } from "./event-cap.ts";
+import {
+  bytesOf,
+  eventOf,
+  sentOf,
+  timed,
+  unstored,
+  type LogKey,
+  type OpenRun,
+} from "./open-run.ts";
 import { furtherFrames, resultFrames, RunResults } from "./run-results.ts";
 import { Newest } from "../lib/newest.ts";
 import { deferred, type Deferred } from "../lib/deferred.ts";
@@ -36,31 +45,7 @@ import type { Logger } from "../lib/logger.ts";
  *   open(run) → append(events)… → take(run) in the finish transaction → close(run)
  */
 
-/** The run's identity in the log: where its events go, and the fence of the attempt that makes them. */
-export interface LogKey extends Fence {
-  thread_id: string;
-}
-
 export type Listener = (event: RunEvent) => void;
-
-interface OpenRun {
-  key: LogKey;
-  isKept: boolean;
-  /** Somebody follows it, or is expected to. */
-  isUrgent: boolean;
-  nextSeq: number;
-  readonly cap: EventCap;
-  /** On their way to the table. */
-  sent: ProducedEvent[];
-  /** Resolves when it is known whether those are stored. Null: they went with the end of the run. */
-  storing: Promise<void> | null;
-  /** Published after those, and not yet sent. */
-  pending: ProducedEvent[];
-  /** The last ones: stored with the end of the run, and published after it. */
-  held: readonly ProducedEvent[];
-  /** What its result is made of, as far as that is not in `pending` of a run that is not kept. Null: the table knows. */
-  result: readonly ProducedEvent[] | null;
-}
 
 const RETRY_BACKOFF = { firstMs: 200, maxMs: 5000 };
 
@@ -118,6 +103,7 @@ export class EventLog {
       cap: new EventCap(),
       sent: [],
       storing: null,
+      settleTaken: null,
       pending: [],
       held: [],
       // What an attempt before it has streamed is in the table.
@@ -224,8 +210,7 @@ export class EventLog {
     const events = [...produced, ...closing];
     // Its last event has the number that it had live, so that the thread's numbers go on from there.
     const first_seq = run.nextSeq + run.held.length - produced.length;
-    this.#drop(run);
-    this.#markSent(run);
+    run.settleTaken = this.#send(run).settled;
     return { ...run.key, first_seq, events };
   }
 
@@ -258,13 +243,23 @@ export class EventLog {
     const run = this.#find(fence);
     if (run === null) return;
     if (closing.length > 0) this.#end(run, closing);
+    run.settleTaken?.();
     this.#drop(run);
     this.#runs.delete(fence.run_id);
     if (closing.length === 0) this.#tell(run); // it may go on elsewhere
   }
 
-  /** Resolves when everything appended so far is in the table, or could not be written there. */
-  flushed(): Promise<void> {
+  /**
+   * Resolves when everything appended so far is in the table, or could not be
+   * written there: what is lent, and what goes with the end of a run, too. Who
+   * looks again before that finds what it has found, and keeps the event loop.
+   */
+  async flushed(): Promise<void> {
+    const sent = [...this.#runs.values()].map(({ storing }) => storing);
+    await Promise.all([...sent, this.#flushedPending()]);
+  }
+
+  #flushedPending(): Promise<void> {
     if (this.#unflushedBytes > 0) this.#urge();
     return this.#unflushedBytes > 0 ? this.#next.promise : this.#batch;
   }
@@ -273,7 +268,7 @@ export class EventLog {
   stored(fence: Fence): Promise<void> | null {
     const run = this.#find(fence);
     if (run === null || !run.isKept) return null;
-    return run.pending.length > 0 ? this.flushed() : run.storing;
+    return run.pending.length > 0 ? this.#flushedPending() : run.storing;
   }
 
   /**
@@ -476,36 +471,7 @@ export class EventLog {
   }
 }
 
-/** Before it is published and stored, so that both tell the same time. */
-const timed = (event: ProducedEvent): ProducedEvent =>
-  event[2] === undefined ? [event[0], event[1], Date.now()] : event;
-
 /** The disk is full, the database restarts: the next try may succeed. */
 const isPassing = (cause: unknown): boolean =>
   cause instanceof AppError &&
   (cause.code === "storage_full" || cause.code === "unavailable");
-
-function eventOf(
-  { key }: OpenRun,
-  seq: number,
-  [event, data, at = Date.now()]: ProducedEvent,
-): RunEvent {
-  return { seq, run_id: key.run_id, attempt: key.attempt, event, data, at };
-}
-
-const sentOf = (run: OpenRun): Segment => ({
-  ...run.key,
-  first_seq: run.nextSeq - run.sent.length - run.pending.length,
-  events: run.sent,
-});
-
-function unstored(run: OpenRun): RunEvent[] {
-  const events = [...run.sent, ...run.pending];
-  const firstSeq = run.nextSeq - events.length;
-  return events.map((produced, index) =>
-    eventOf(run, firstSeq + index, produced),
-  );
-}
-
-const bytesOf = (events: readonly ProducedEvent[]): number =>
-  events.reduce((sum, [event, data]) => sum + event.length + data.length, 0);

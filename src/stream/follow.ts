@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RunEvent } from "../model/run-event.ts";
 import { CHANNELS } from "../storage/channels.ts";
 import type { Database } from "../storage/database.ts";
@@ -97,6 +98,7 @@ export async function* followInBatches(
     if (live.hasOverflowed) {
       deps.events.keepAll(thread_id);
       await deps.events.flushed();
+      await nextTurn(); // nothing above waits for more than this process has by now
     }
   }
 }

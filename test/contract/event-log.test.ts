@@ -332,6 +332,29 @@ describe.each(drivers())("the event log on $name", (driver) => {
     expect((await reading).done).toBe(true);
   });
 
+  it.each(["a checkpoint", "the end of the run"])(
+    "shows a reader what is too much for its queue while it goes with %s",
+    async (way) => {
+      const { events, run } = await startRun();
+      const large = values(60).map(([event, data]): ProducedEvent => [
+        event,
+        JSON.stringify({ data, text: "x".repeat(20_000) }),
+      ]);
+      void events.append(run, large);
+      const loan = way === "a checkpoint" ? await events.lend(run) : null;
+      const segment = loan?.segment ?? (await events.take(run, [END]))!;
+      const reading = collect(reader(events, run));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await opened.database.transaction((tx) => insertSegment(tx, segment));
+      loan?.settle(true);
+      if (loan === null) {
+        await queue.finish(run);
+        events.close(run, [END]);
+      } else await end(events, run);
+      expect(await reading).toEqual(upTo(61));
+    },
+  );
+
   it("goes on after a cursor, exclusively", async () => {
     const { events, run } = await startRun();
     void events.append(run, values(50));
