@@ -226,11 +226,13 @@ export const wholeLog = (thread: ExpectedThread): string[] => [
   ...entriesOf(thread.pending),
 ];
 
-/** The same, and without what is unsure. */
-export const wholeLogs = (thread: ExpectedThread): [string[], string[]] => {
+/** The same, and without the end of what is unsure: what comes before a step that was done has become sure unseen. */
+export const wholeLogs = (thread: ExpectedThread): string[][] => {
   const whole = wholeLog(thread);
   const { from, count } = thread.unsure;
-  return [whole, whole.toSpliced(from, count)];
+  return Array.from({ length: count + 1 }, (_, dropped) =>
+    whole.toSpliced(from + count - dropped, dropped),
+  );
 };
 
 /** Whether the thread may have this log now. */
@@ -238,11 +240,9 @@ export function mayHave(
   thread: ExpectedThread,
   log: readonly string[],
 ): boolean {
-  const [whole, without] = wholeLogs(thread);
   const least = thread.log.length;
-  return (
-    isBeginning(log, whole, least) ||
-    isBeginning(log, without, least - thread.unsure.count)
+  return wholeLogs(thread).some((whole, dropped) =>
+    isBeginning(log, whole, least - dropped),
   );
 }
 
