@@ -188,7 +188,7 @@ async function boundGraph(
     store: new SpoolStore(deps.context.peer),
     // With `sync` LangGraph waits for each step itself, with `exit` it stores none.
     ...(run.kwargs.durability === "async" && {
-      gate: new StepGate(() => port.sendNow()),
+      gate: new StepGate(() => port.sendNow(), attempt.abort.signal),
     }),
   });
 }

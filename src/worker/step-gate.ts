@@ -5,17 +5,23 @@ import { setImmediate as nextTurn } from "node:timers/promises";
  * starts: a node may block the process for minutes, and when it is killed in
  * them the steps before are not to be repeated. LangGraph itself goes on to
  * the next step first, and stores on the side.
+ *
+ * Nobody passes it once the run is aborted: nodes that wait here work not yet,
+ * so the end of the run does not wait for them, and they would begin beside the
+ * next run of the thread.
  */
 export class StepGate {
   readonly #sendNow: () => void;
+  readonly #signal: AbortSignal;
   #hasStepped = false;
   #opening: Promise<void> | null = null;
 
-  constructor(sendNow: () => void) {
+  constructor(sendNow: () => void, signal: AbortSignal) {
     this.#sendNow = sendNow;
+    this.#signal = signal;
   }
 
-  /** Null when there is nothing to wait for: nothing has been done yet. */
+  /** Null when there is nothing to wait for: nothing has been done yet. Rejects when the run is aborted meanwhile. */
   enter(): Promise<void> | null {
     if (this.#hasStepped) {
       this.#hasStepped = false;
@@ -23,6 +29,7 @@ export class StepGate {
       this.#opening = nextTurn().then(() => {
         this.#opening = null;
         this.#sendNow();
+        this.#signal.throwIfAborted();
       });
     }
     return this.#opening;

@@ -166,3 +166,27 @@ test("a mix of all four: never two at work, and every accepted run ends", async 
   const { accepted } = await race((n) => STRATEGIES[n % 4]!);
   expect(accepted.length).toBeGreaterThan(0);
 });
+
+test.each(["interrupt", "rollback"] as const)(
+  "%s: a run that is met between two of its steps begins no other beside the next run",
+  async (multitaskStrategy) => {
+    const { threads, runs } = server.client;
+    const input = { steps: 3, ms: STEP_MS, heeds: false };
+    const meet = async (afterMs: number) => {
+      const { thread_id } = await threads.create();
+      const file = join(server.directory, randomUUID());
+      await runs.create(thread_id, "turns", {
+        input: { ...input, file, run: "first" },
+      });
+      await waitFor("it works", () => readNotes(file).length > 0, { everyMs: 1 }); // prettier-ignore
+      await delay(afterMs);
+      await runs.wait(thread_id, "turns", {
+        input: { ...input, file, run: "next" },
+        multitaskStrategy,
+      });
+      expect(overlaps(file)).toEqual([]);
+    };
+    for (let round = 0; round < 10; round += 1)
+      await Promise.all([-9, -6, -3, 0, 3, 6].map((ms) => meet(STEP_MS + ms)));
+  },
+);
