@@ -1,11 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { backoffMs } from "../lib/backoff.ts";
-import { AppError } from "../model/errors.ts";
-import { CHANNELS } from "../storage/channels.ts";
 import type { Database } from "../storage/database.ts";
 import {
-  deleteSegmentsOf,
-  writeSegment,
   listEvents,
   type Segment,
   type SegmentLoan,
@@ -13,10 +7,10 @@ import {
 import type { Fence } from "../model/run.ts";
 import type { ProducedEvent, RunEvent } from "../model/run-event.ts";
 import { EventCap, MAX_RUN_EVENTS } from "./event-cap.ts";
+import { EventWriter } from "./event-writer.ts";
 import {
   bytesOf,
   eventOf,
-  sentOf,
   timed,
   unstored,
   type LogKey,
@@ -24,36 +18,22 @@ import {
 } from "./open-run.ts";
 import { furtherFrames, resultFrames, RunResults } from "./run-results.ts";
 import { Newest } from "../lib/newest.ts";
-import { deferred, type Deferred } from "../lib/deferred.ts";
 import type { Logger } from "../lib/logger.ts";
 
 /*
  * The streams of all runs. Each event gets its seq here, reaches live
- * subscribers at once, and is written to `event_segments` in the background:
- * the next flush starts when the one before is done, so latency stays low and
- * load makes the batches larger. Events are a cache of the run; the
- * checkpoints are the truth.
+ * subscribers at once, and is written to `event_segments` in the background
+ * (event-writer.ts). Events are a cache of the run; the checkpoints are the truth.
  *
  * A run that nobody has asked to stream is not kept: its events stay in memory
  * for those who join it, and only what its result is made of is stored with its
  * end. When it produces more than memory should hold, or a reader falls behind,
  * it is kept from then on.
  *
- * What nobody follows may wait a little, so that the next checkpoint of the run, or
- * its end, takes it along in its own write (`lend`, `take`).
- *
  *   open(run) → append(events)… → take(run) in the finish transaction → close(run)
  */
 
 export type Listener = (event: RunEvent) => void;
-
-const RETRY_BACKOFF = { firstMs: 200, maxMs: 5000 };
-
-/** How long what is not urgent may wait. */
-const HOLD_MS = 50;
-
-/** Past it `append` asks the producer to wait for the disk. */
-const MAX_UNFLUSHED_BYTES = 16 * 1024 * 1024;
 
 /** What the runs that are not kept may hold in memory together. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
@@ -65,27 +45,18 @@ export class EventLog {
   /** For `resultOf`. */
   readonly results = new RunResults();
   readonly #database: Database;
-  readonly #log: Logger;
+  readonly #writer: EventWriter;
   readonly #runs = new Map<string, OpenRun>();
   /** Runs that were opened lately. */
   readonly #begun = new Newest<true>(MAX_BEGUN_SIZE);
   readonly #listeners = new Map<string, Set<Listener>>();
   /** Threads whose events are kept, and for how many readers. */
   readonly #kept = new Map<string, number>();
-  #unflushedBytes = 0;
   #heldBytes = 0;
-  #isFlushing = false;
-  /** Something of the next batch is not to wait. */
-  #isUrgent = false;
-  #endHold: () => void = () => {};
-  /** The batch that is on its way to the table. */
-  #batch: Promise<void> = Promise.resolve();
-  /** Resolves when the batch after that one is done with, which takes what is pending now. */
-  #next: Deferred<void> = deferred();
 
   constructor(deps: { database: Database; log: Logger }) {
     this.#database = deps.database;
-    this.#log = deps.log;
+    this.#writer = new EventWriter({ ...deps, runs: this.#runs });
   }
 
   /** `firstSeq` comes from the claim: higher than any that the thread has given out. */
@@ -135,11 +106,7 @@ export class EventLog {
       return null;
     }
     run.result = furtherFrames(run.result, events);
-    this.#unflushedBytes += bytesOf(events);
-    const isFull = this.#unflushedBytes > MAX_UNFLUSHED_BYTES;
-    if (run.isUrgent || isFull) this.#urge();
-    if (!this.#isFlushing) void this.#flush();
-    return isFull ? this.#next.promise : null;
+    return this.#writer.add(run, bytesOf(events));
   }
 
   /** From now on the events of the run are stored, those that are in memory first. */
@@ -147,14 +114,15 @@ export class EventLog {
     const run = this.#runs.get(runId);
     if (run === undefined) return;
     run.isUrgent = true;
-    if (run.pending.length > 0) this.#urge();
-    if (run.isKept) return;
+    if (run.isKept) {
+      if (run.pending.length > 0) this.#writer.urge();
+      return;
+    }
     this.#drop(run);
     run.isKept = true;
     run.result = furtherFrames(run.result, run.pending);
-    if (run.pending.length === 0) return;
-    this.#unflushedBytes += bytesOf(run.pending);
-    if (!this.#isFlushing) void this.#flush();
+    if (run.pending.length > 0)
+      void this.#writer.add(run, bytesOf(run.pending));
   }
 
   /** For a reader who comes back for what it has had: what runs on the thread is kept, and what starts meanwhile. */
@@ -210,7 +178,8 @@ export class EventLog {
     const events = [...produced, ...closing];
     // Its last event has the number that it had live, so that the thread's numbers go on from there.
     const first_seq = run.nextSeq + run.held.length - produced.length;
-    run.settleTaken = this.#send(run).settled;
+    if (!run.isKept) this.#drop(run);
+    run.settleTaken = this.#writer.send(run).settled;
     return { ...run.key, first_seq, events };
   }
 
@@ -221,21 +190,7 @@ export class EventLog {
    */
   async lend(fence: Fence): Promise<SegmentLoan | null> {
     const run = this.#find(fence);
-    if (run === null) return null;
-    while (run.storing !== null) await run.storing;
-    const isThere = run.isKept && run.sent.length + run.pending.length > 0;
-    if (!isThere || run.sent.length > 0 || this.#find(fence) !== run)
-      return null;
-    const { segment, settled } = this.#send(run);
-    return {
-      segment,
-      settle: (isStored) => {
-        if (isStored) void this.#hasStored(run, segment);
-        else this.#takeBack(run, true);
-        settled();
-        if (!isStored && !this.#isFlushing) void this.#flush();
-      },
-    };
+    return run === null ? null : this.#writer.lend(run);
   }
 
   /** Ends the attempt here. `closing` goes to the subscribers as the last events. */
@@ -246,7 +201,7 @@ export class EventLog {
     run.settleTaken?.();
     this.#drop(run);
     this.#runs.delete(fence.run_id);
-    if (closing.length === 0) this.#tell(run); // it may go on elsewhere
+    if (closing.length === 0) this.#writer.tell(run); // it may go on elsewhere
   }
 
   /**
@@ -254,21 +209,15 @@ export class EventLog {
    * written there: what is lent, and what goes with the end of a run, too. Who
    * looks again before that finds what it has found, and keeps the event loop.
    */
-  async flushed(): Promise<void> {
-    const sent = [...this.#runs.values()].map(({ storing }) => storing);
-    await Promise.all([...sent, this.#flushedPending()]);
-  }
-
-  #flushedPending(): Promise<void> {
-    if (this.#unflushedBytes > 0) this.#urge();
-    return this.#unflushedBytes > 0 ? this.#next.promise : this.#batch;
+  flushed(): Promise<void> {
+    return this.#writer.flushed();
   }
 
   /** The same for the events of one run that are to be stored; null when they are. */
   stored(fence: Fence): Promise<void> | null {
     const run = this.#find(fence);
     if (run === null || !run.isKept) return null;
-    return run.pending.length > 0 ? this.#flushedPending() : run.storing;
+    return this.#writer.stored(run);
   }
 
   /**
@@ -317,7 +266,7 @@ export class EventLog {
     if (run.result !== null) this.results.remember(run.key.run_id, run.result);
     for (const produced of [...run.held, ...closing])
       this.#publish(run, produced);
-    this.#tell(run); // readers here have had it all, and need not look
+    this.#writer.tell(run); // readers here have had it all, and need not look
   }
 
   #find(fence: Fence): OpenRun | null {
@@ -333,145 +282,7 @@ export class EventLog {
 
   /** What is pending is not counted any more. */
   #drop(run: OpenRun): void {
-    const bytes = bytesOf(run.pending);
-    if (run.isKept) this.#unflushedBytes -= bytes;
-    else this.#heldBytes -= bytes;
-  }
-
-  #markSent(run: OpenRun): void {
-    run.sent = run.pending;
-    run.pending = [];
-  }
-
-  async #flush(): Promise<void> {
-    this.#isFlushing = true;
-    // Wait for the end of this turn: what it still brings joins the batch.
-    await new Promise(setImmediate);
-    let failures = 0;
-    do {
-      await this.#untilDue();
-      const { resolve } = this.#next;
-      this.#next = deferred();
-      const batch = this.#store(this.#waiting());
-      this.#batch = batch.then(() => {});
-      failures = (await batch) ? 0 : failures + 1;
-      resolve(); // even if `take` has left nothing to write: somebody may wait
-      if (failures > 0)
-        await sleep(backoffMs(failures, RETRY_BACKOFF), null, { ref: false });
-    } while (this.#unflushedBytes > 0);
-    this.#isFlushing = false;
-    // The end of a run may have taken what somebody waits for.
-    this.#next.resolve();
-    this.#next = deferred();
-  }
-
-  /** What waits is in nobody's way, and may go with something else meanwhile. */
-  async #untilDue(): Promise<void> {
-    if (!this.#isUrgent)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, HOLD_MS);
-        this.#endHold = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    for (const { isKept, pending, storing } of this.#runs.values())
-      if (isKept && pending.length > 0) await storing; // it is lent
-  }
-
-  #urge(): void {
-    this.#isUrgent = true;
-    this.#endHold();
-  }
-
-  #waiting(): OpenRun[] {
-    this.#isUrgent = false;
-    return [...this.#runs.values()].filter(
-      ({ isKept, pending, storing }) =>
-        isKept && pending.length > 0 && storing === null,
-    );
-  }
-
-  /** What is pending is on its way, until it is `settled` what has become of it. */
-  #send(run: OpenRun): { segment: Segment; settled: () => void } {
-    this.#drop(run);
-    this.#markSent(run);
-    const { promise, resolve } = deferred<void>();
-    run.storing = promise;
-    const settled = () => {
-      run.storing = null;
-      resolve();
-    };
-    return { segment: sentOf(run), settled };
-  }
-
-  /** False when the database cannot be written now. */
-  async #store(runs: OpenRun[]): Promise<boolean> {
-    // A transaction each, so that none loses its events to another's failure; they share a commit.
-    const stored = await Promise.all(runs.map((run) => this.#storeSent(run)));
-    return stored.every(Boolean);
-  }
-
-  async #storeSent(run: OpenRun): Promise<boolean> {
-    const { segment, settled } = this.#send(run);
-    try {
-      // An attempt that has lost its lease stores nothing; its checkpoints tell the dispatcher.
-      await writeSegment(this.#database, segment);
-    } catch (cause) {
-      this.#log.error({ err: cause }, "events could not be stored");
-      this.#takeBack(run, isPassing(cause));
-      settled();
-      return !isPassing(cause);
-    }
-    const capped = this.#hasStored(run, segment);
-    settled();
-    await capped;
-    return true;
-  }
-
-  async #hasStored(run: OpenRun, segment: Segment): Promise<void> {
-    run.sent = [];
-    this.#tell(run);
-    await this.#capSegments(run, segment);
-  }
-
-  /** Readers at other instances look at the table. */
-  #tell({ key }: OpenRun): void {
-    if (!this.#database.isExclusive)
-      this.#database.notify(CHANNELS.events, key.thread_id);
-  }
-
-  async #capSegments({ cap }: OpenRun, segment: Segment): Promise<void> {
-    const { run_id, first_seq, events } = segment;
-    const upTo = cap.add(first_seq + events.length - 1, bytesOf(events));
-    if (upTo === null) return;
-    try {
-      await this.#database.transaction((tx) =>
-        deleteSegmentsOf(tx, { run_id, upTo }),
-      );
-    } catch (cause) {
-      // The next cut takes these too.
-      this.#log.warn({ err: cause, run_id }, "events past the cap stay");
-    }
-  }
-
-  /**
-   * Events that were not stored wait for the next flush, while there is room
-   * for them. Else live readers have seen them; only a replay will miss them.
-   */
-  #takeBack(run: OpenRun, mayTryAgain: boolean): void {
-    const { sent } = run;
-    run.sent = [];
-    const bytes = bytesOf(sent);
-    const isOpen = this.#runs.get(run.key.run_id) === run;
-    const hasRoom = this.#unflushedBytes + bytes <= MAX_UNFLUSHED_BYTES;
-    if (!mayTryAgain || !isOpen || !hasRoom) return;
-    run.pending = [...sent, ...run.pending];
-    this.#unflushedBytes += bytes;
+    if (run.isKept) this.#writer.discount(run);
+    else this.#heldBytes -= bytesOf(run.pending);
   }
 }
-
-/** The disk is full, the database restarts: the next try may succeed. */
-const isPassing = (cause: unknown): boolean =>
-  cause instanceof AppError &&
-  (cause.code === "storage_full" || cause.code === "unavailable");
