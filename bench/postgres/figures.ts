@@ -31,10 +31,18 @@ const STATEMENTS = `
   where dbid = (select oid from pg_database where datname = current_database())
     and query not like '%pg_stat_statements%'`;
 
-/** Statements of one run in all, and of a server that has nothing to do, per second. */
+interface Statements {
+  /** Of a run of one node, in all. */
+  perRun: number;
+  /** What each further superstep adds. */
+  perSuperstep: number;
+  /** Of a server that has nothing to do. */
+  idlePerSecond: number;
+}
+
 export async function countStatements(
   cluster: PostgresCluster,
-): Promise<{ perRun: number; idlePerSecond: number }> {
+): Promise<Statements> {
   const uri = await newDatabase(cluster, "statements");
   const server = await startOn(uri);
   try {
@@ -46,16 +54,25 @@ export async function countStatements(
       const [row] = await ask<{ calls: number }>(uri, STATEMENTS);
       return row?.calls ?? 0;
     };
-    const idle = await counted(() => sleep(60_000));
-    const runs = 200;
-    const before = performance.now();
-    const busy = await counted(() =>
-      load(one, oneNode, { seconds: 600, count: runs }),
-    );
-    const seconds = (performance.now() - before) / 1000;
+    const idlePerSecond = (await counted(() => sleep(60_000))) / 60;
+    const perRunOf = async (
+      request: () => Request,
+      runs: number,
+    ): Promise<number> => {
+      const before = performance.now();
+      const calls = await counted(() =>
+        load(one, request, { seconds: 600, count: runs }),
+      );
+      const seconds = (performance.now() - before) / 1000;
+      return (calls - idlePerSecond * seconds) / runs;
+    };
+    const steps = (count: number) =>
+      perRunOf(() => wait("steps", { count }), 20);
+    const [few, many] = [await steps(2), await steps(12)];
     return {
-      perRun: (busy - (idle / 60) * seconds) / runs,
-      idlePerSecond: idle / 60,
+      perRun: await perRunOf(oneNode, 200),
+      perSuperstep: (many - few) / 10,
+      idlePerSecond,
     };
   } finally {
     await server.stop();

@@ -60,6 +60,16 @@ export const sleeps = graphOf(async ({ count }) => {
   return { text: "done" };
 });
 
+/** As many steps as it is asked for, each long enough to be stored for itself. */
+export const steps = new StateGraph(Counter)
+  .addNode("step", async ({ count }) => {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return { count: count - 1 };
+  })
+  .addEdge("__start__", "step")
+  .addConditionalEdges("step", ({ count }) => (count > 0 ? "step" : "__end__"))
+  .compile();
+
 const Times = Annotation.Root({ startedAt: Annotation() });
 
 /** When its node began. */
