@@ -172,7 +172,7 @@ const FILL = `
 /** The totals that the triggers keep, made at once. */
 const TOTALS = [
   "insert into thread_status_totals (status, shard, total) select status, 0, count(*) from threads group by status",
-  "insert into thread_metadata_entries (entry, shard, total) select unnest(metadata_entries(metadata)), 0, count(*) from threads group by 1",
+  "insert into thread_metadata_entries (entry, shard, total) select unnest(metadata_entries(metadata) || stopped_entries(status, metadata)), 0, count(*) from threads group by 1",
   "alter table threads enable trigger user",
   "vacuum analyze",
 ];
@@ -206,6 +206,7 @@ export async function measureSearch(
         status: "interrupted",
         metadata: { team: "common" },
       },
+      "most and metadata": { status: "idle", metadata: { team: "common" } },
       "page 100": { offset: 990 },
     };
     const found: Record<string, Latencies> = {};

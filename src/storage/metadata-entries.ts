@@ -1,4 +1,5 @@
 import { isObject } from "../lib/json.ts";
+import type { ThreadStatus } from "../model/thread.ts";
 
 /** In bytes. Longer ones are read from the rows: few, and searched by still fewer. */
 const MAX_ENTRY = 256;
@@ -26,6 +27,18 @@ export function metadataEntries(text: string): string[] {
     .filter((entry) => Buffer.byteLength(entry) <= MAX_ENTRY);
   return entries.length > MAX_ENTRIES ? [TOO_MANY] : entries;
 }
+
+/** A thread is stopped that waits for somebody to look at it. How many are, with which entry, is kept. */
+export const STOPPED = ["interrupted", "error"] as const;
+type Stopped = (typeof STOPPED)[number];
+
+export const isStopped = (
+  status: ThreadStatus | undefined,
+): status is Stopped => STOPPED.some((one) => one === status);
+
+/** The entry of threads that have both: it has a total as an entry by itself has, and no threads. */
+export const stoppedEntry = (status: Stopped, entry: string): string =>
+  `${status} ${entry}`;
 
 /** Scalars that every engine writes alike; it may have its own way with fractions and exponents. */
 function isIndexed(value: unknown): boolean {

@@ -1,19 +1,25 @@
 import type { JsonObject } from "../lib/json.ts";
 import { accessPattern, type AccessFilter } from "../model/access.ts";
-import { THREAD_STATUSES, type ThreadStatus } from "../model/thread.ts";
+import type { ThreadStatus } from "../model/thread.ts";
 import type { Queryable } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
-import { metadataEntries, TOO_MANY } from "./metadata-entries.ts";
+import {
+  isStopped,
+  metadataEntries,
+  STOPPED,
+  stoppedEntry,
+  TOO_MANY,
+} from "./metadata-entries.ts";
 import { and, json, raw, sql, type Sql } from "./sql.ts";
 import { valuesOf } from "./thread-values.ts";
 
 /*
  * What a search asks for, and by which index it is answered. Triggers keep
  * which threads have which short scalar entry of metadata, and how many have
- * each entry and each status; so it is known beforehand how much a filter
- * lets through. These numbers choose the way, and are the total where one
- * of them is all that is asked for. What a statement finds never depends on
- * them.
+ * each entry, each status, and each entry while stopped; so it is known
+ * beforehand how much a filter lets through. These numbers choose the way, and
+ * are the total where one of them is all that is asked for. What a
+ * statement finds never depends on them.
  */
 
 export interface ThreadFilters {
@@ -69,7 +75,7 @@ export async function weighFilters(
   const known = documents.map((document) =>
     metadataEntries(json(document).toText()),
   );
-  const totals = await readTotals(db, known.flat());
+  const totals = await readTotals(db, known.flat(), status);
   const entries = totals.entries.slice(0, MAX_ENTRIES);
   const indexed = new Set(entries.map(([entry]) => entry));
   const needles = documents.filter((document, index) => {
@@ -95,25 +101,29 @@ export async function weighFilters(
   };
   const isIndexed =
     ids.length === 0 && needles.length === 0 && values === undefined;
-  const ofEntry = entries[0]?.[1] ?? all;
+  const ofBoth = entries.map(([entry]) => totals.ofBoth(entry, status));
+  const total = !isIndexed
+    ? null
+    : entries.length === 0
+      ? ofStatus
+      : entries.length === 1
+        ? (ofBoth[0] ?? null)
+        : null;
   return {
     ...conditions,
     access,
-    isImpossible: paths.some(({ total }) => total === 0),
-    total: !isIndexed
-      ? null
-      : entries.length === 0
-        ? ofStatus
-        : entries.length === 1 && status === undefined
-          ? ofEntry
-          : null,
+    isImpossible: paths.some(({ total }) => total === 0) || ofBoth.includes(0),
+    total,
     isEntriesOnly: isIndexed && status === undefined && entries.length > 0,
     complement:
-      isIndexed && entries.length === 1 && status !== undefined
-        ? complementOf(conditions, { ofEntry, others: all - ofStatus })
+      isIndexed && status === "idle" && entries.length === 1
+        ? complementOf(conditions, totals)
         : null,
     all,
-    share: paths.reduce((part, { total }) => (part * total) / all, 1),
+    share:
+      total === null
+        ? paths.reduce((part, { total }) => (part * total) / all, 1)
+        : total / all,
   };
 }
 
@@ -128,21 +138,23 @@ const narrowest = (
     total: Infinity,
   });
 
-/** Nearly all threads are idle: those that are not are quicker counted. */
+/** Nearly all threads are idle: the busy ones are quicker counted, and how many are stopped is known. */
 function complementOf(
   conditions: Conditions,
-  { ofEntry, others }: { ofEntry: number; others: number },
+  totals: Totals,
 ): WeighedFilters["complement"] {
-  if (others >= conditions.narrowest.total) return null;
-  const statuses = THREAD_STATUSES.filter(
-    (status) => !conditions.statuses.includes(status),
-  );
+  const [[entry, ofEntry] = ["", 0]] = totals.entries;
+  const busy = totals.of("busy");
+  if (busy >= conditions.narrowest.total) return null;
   return {
-    of: ofEntry,
+    of: STOPPED.reduce(
+      (rest, status) => rest - (totals.ofBoth(entry, status) ?? 0),
+      ofEntry,
+    ),
     filters: {
       ...conditions,
-      statuses,
-      narrowest: { path: "status", total: others },
+      statuses: ["busy"],
+      narrowest: { path: "status", total: busy },
     },
   };
 }
@@ -152,20 +164,29 @@ interface Totals {
   entries: [entry: string, total: number][];
   statuses: Map<string, number>;
   of(status: ThreadStatus): number;
+  /** Null where no total is kept of the two together. */
+  ofBoth(entry: string, status: ThreadStatus | undefined): number | null;
 }
 
 async function readTotals(
   db: Queryable,
   asked: readonly string[],
+  status: ThreadStatus | undefined,
 ): Promise<Totals> {
   const entries = [...new Set(asked)].filter((entry) => entry !== TOO_MANY);
+  const ofStopped =
+    status === undefined
+      ? []
+      : entries.flatMap((entry) =>
+          STOPPED.map((stopped) => stoppedEntry(stopped, entry)),
+        );
   const rows = await db.query<{
     entry: string | null;
     status: ThreadStatus | null;
     total: number;
   }>(sql`
     select entry, null as status, sum(total) as total from thread_metadata_entries
-    where ${db.dialect.isMember(raw("entry"), [...entries, TOO_MANY])}
+    where ${db.dialect.isMember(raw("entry"), [...entries, ...ofStopped, TOO_MANY])}
     group by entry
     union all
     select null as entry, status, sum(total) as total from thread_status_totals
@@ -176,13 +197,20 @@ async function readTotals(
       status === null ? [] : [[status, total] as const],
     ),
   );
-  const isWhole = (found.get(TOO_MANY) ?? 0) === 0;
+  const ofEntry = (entry: string) => found.get(entry) ?? 0;
+  const isWhole = ofEntry(TOO_MANY) === 0;
   return {
     entries: (isWhole ? entries : [])
-      .map((entry): [string, number] => [entry, found.get(entry) ?? 0])
+      .map((entry): [string, number] => [entry, ofEntry(entry)])
       .sort(([, a], [, b]) => a - b),
     statuses,
     of: (status) => statuses.get(status) ?? 0,
+    ofBoth: (entry, status) =>
+      status === undefined
+        ? ofEntry(entry)
+        : isStopped(status)
+          ? ofEntry(stoppedEntry(status, entry))
+          : null,
   };
 }
 

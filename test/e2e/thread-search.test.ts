@@ -187,3 +187,30 @@ test("count counts what search would find", async () => {
   const wrong = threads.count({ status: "asleep" as "idle" });
   expect((await refusal(wrong)).status).toBe(422);
 });
+
+test("the count of the threads of a tenant that wait or have failed follows their runs", async () => {
+  const { threads, runs } = server.client;
+  const tenant = randomUUID();
+  const metadata = { tenant };
+  const counts = () =>
+    Promise.all(
+      (["interrupted", "error", "idle"] as const).map((status) =>
+        threads.count({ metadata, status }),
+      ),
+    );
+  const { thread_id: first } = await threads.create({ metadata });
+  const { thread_id: second } = await threads.create({ metadata });
+  const { thread_id: third } = await threads.create({ metadata });
+  await runs.wait(first, "approval", { input: { to: "Ada" } });
+  await runs.wait(second, "approval", { input: { to: "Bob" } });
+  await runs.wait(third, "failing", {
+    input: { item: "lamp", stock: 0 },
+    raiseError: false,
+  });
+  expect(await counts()).toEqual([2, 1, 0]);
+  await runs.wait(first, "approval", { command: { resume: "yes" } });
+  expect(await counts()).toEqual([1, 1, 1]);
+  await threads.update(second, { metadata: { tenant: "another" } });
+  await threads.delete(third);
+  expect(await counts()).toEqual([0, 0, 1]);
+});

@@ -11,7 +11,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { uuid7 } from "../../src/lib/uuid.ts";
+import type { Queryable } from "../../src/storage/database.ts";
 import { newestSchema } from "../../src/storage/migrate.ts";
+import { json, raw, sql } from "../../src/storage/sql.ts";
+import { weighFilters } from "../../src/storage/thread-filters.ts";
+import { openOlderDatabase } from "../support/databases.ts";
 import { readNotes } from "../support/diary.ts";
 import { sharedDatabase, startInstance } from "../support/instances.ts";
 import type { CreatedDatabase } from "../support/postgres.ts";
@@ -117,6 +122,30 @@ test("an older server serves on beside a newer one, and starts again on its sche
       await one.client.threads.delete(run.thread_id);
       if (one === newer) await older.restart();
     }
+});
+
+test("a thread that an older server is just writing is in the totals that a newer one begins to keep", async () => {
+  await using older = await openOlderDatabase(8, { name: "postgres" });
+  const { database, update } = older;
+  const filter = { status: "interrupted", metadata: { team: "blue" } } as const;
+  const write = (tx: Queryable) =>
+    tx.query(sql`
+      insert into threads (thread_id, created_at, updated_at, state_updated_at, metadata, status)
+      values (${uuid7()}, ${tx.dialect.now}, ${tx.dialect.now}, ${tx.dialect.now}, ${json(filter.metadata)}, ${filter.status})`);
+  const waiting = raw(`
+    select 1 from pg_locks join pg_database on pg_database.oid = database
+    where datname = current_database() and not granted`);
+  let updating: Promise<void> | undefined;
+  await database.transaction(async (tx) => {
+    await write(tx);
+    updating = update();
+    await waitFor("the update waits for the writer", async () => {
+      const locks = await database.query(waiting);
+      return locks.length > 0;
+    });
+  });
+  await Promise.all([updating, database.transaction(write)]);
+  expect((await weighFilters(database, filter, null)).total).toBe(2);
 });
 
 test("an older server refuses to start on a schema that it cannot serve, and says so", async () => {

@@ -3,7 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import type { Database } from "../../src/storage/database.ts";
-import { migrate, type Migratable } from "../../src/storage/migrate.ts";
+import {
+  migrate,
+  newestSchema,
+  type Migratable,
+} from "../../src/storage/migrate.ts";
 import { PostgresDatabase } from "../../src/storage/postgres.ts";
 import {
   SqliteDatabase,
@@ -44,15 +48,49 @@ export function openTestDatabase(
   return driver.name === "postgres" ? openPostgres() : openTestFile(driver);
 }
 
+/** One as a version has left it that did not have this migration yet, nor any after it; `update` brings it up to date. */
+export async function openOlderDatabase(
+  first: number,
+  driver: TestDriver,
+): Promise<TestDatabase & { update(): Promise<void> }> {
+  const older =
+    driver.name === "postgres"
+      ? await openPostgres({ migrated: false })
+      : openFile(driver);
+  const { database } = older;
+  // Those that are said to have been applied are not.
+  await database.script(
+    "create table migrations (number integer primary key, name text not null)",
+  );
+  for (let number = first; number <= newestSchema(); number += 1)
+    await database.script(
+      `insert into migrations (number, name) values (${number}, 'not yet')`,
+    );
+  await migrate(database);
+  const update = async () => {
+    await database.script("delete from migrations where name = 'not yet'");
+    await migrate(database);
+  };
+  return { ...older, update };
+}
+
 /** The same on SQLite, whatever the tests run on. */
 export async function openTestFile(
   driver: SqliteDriver = defaultSqliteDriver(),
   durability: SqliteOptions["durability"] = "relaxed",
 ): Promise<TestFile> {
+  const file = openFile(driver, durability);
+  await migrate(file.database);
+  return file;
+}
+
+function openFile(
+  driver: SqliteDriver,
+  durability: SqliteOptions["durability"] = "relaxed",
+): TestFile {
   const directory = mkdtempSync(join(tmpdir(), "spool-test-"));
   const path = join(directory, "spool.sqlite");
   const database = new SqliteDatabase({ path, durability, driver });
-  await migrate(database);
   const close = async () => {
     await database.close();
     rmSync(directory, { recursive: true, force: true });
@@ -60,8 +98,8 @@ export async function openTestFile(
   return { database, path, close, [Symbol.asyncDispose]: close };
 }
 
-async function openPostgres(): Promise<TestDatabase> {
-  const { uri, drop } = await createDatabase();
+async function openPostgres({ migrated = true } = {}): Promise<TestDatabase> {
+  const { uri, drop } = await createDatabase({ migrated });
   const database = new PostgresDatabase({
     uri,
     poolSize: 4,
@@ -69,7 +107,7 @@ async function openPostgres(): Promise<TestDatabase> {
     durability: "full",
     log: pino({ level: "silent" }),
   });
-  await migrate(database);
+  if (migrated) await migrate(database);
   const close = async () => {
     await database.close();
     await drop();
