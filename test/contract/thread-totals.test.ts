@@ -22,6 +22,7 @@ import {
   type ScriptableDatabase,
   type TestDatabase,
 } from "../support/databases.ts";
+import { refusalOf } from "../support/engine-sql.ts";
 
 /*
  * How many threads have an entry of metadata and a status at once, after
@@ -186,6 +187,32 @@ describe.each(drivers())("totals of threads on $name", (driver) => {
       }),
       { numRuns: 2, endOnFailure: true },
     );
+  });
+
+  test("a thread that neither waits nor fails writes none of them", async () => {
+    const { database } = db;
+    const { create, drop } = refusalOf(
+      database.dialect,
+      "thread_metadata_entries",
+      `new.entry not like '"%'`,
+    );
+    const ids: string[] = [];
+    const write = (change: Change) =>
+      database.transaction((tx) => apply(tx, change, ids));
+    await database.script(`delete from threads; ${create}`);
+    const before = { team: "a", n: 1 };
+    await write({
+      ...{ kind: "insert", metadata: before, status: "idle", temporary: false },
+    });
+    for (const kind of ["busy", "back", "busy"] as const)
+      await write({ kind, pick: 0 });
+    await write({ kind: "patch", pick: 0, metadata: { team: "b" } });
+    await write({ kind: "move", pick: 0, status: "idle" });
+    await expect(
+      write({ kind: "move", pick: 0, status: "interrupted" }),
+    ).rejects.toThrow();
+    await write({ kind: "delete", pick: 0 });
+    await database.script(drop);
   });
 
   test("threads that were there before these totals were kept are counted", async () => {

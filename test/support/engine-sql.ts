@@ -33,23 +33,39 @@ export const tableNames = ({ name }: Dialect): Sql =>
         "select tablename as name from pg_tables where schemaname = current_schema()",
       );
 
-/** Scripts by which the database refuses runs that have this in their metadata, and takes them again. */
-export const refusalOfRuns = (
+interface Refusal {
+  create: string;
+  drop: string;
+}
+
+/** Scripts by which the database refuses new rows of a table, and takes them again. */
+export const refusalOf = (
   { name }: Dialect,
-  part: string,
-): { create: string; drop: string } =>
+  table: string,
+  condition: string,
+): Refusal =>
   name === "sqlite"
     ? {
-        create: `create trigger refused before insert on runs when new.metadata like '%${part}%'
+        create: `create trigger refused before insert on ${table} when ${condition}
           begin select raise(abort, 'no'); end`,
         drop: "drop trigger refused",
       }
     : {
         create: `create function refused() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
-          create trigger refused before insert on runs for each row
-          when (replace(cast(new.metadata as text), ' ', '') like '%${part}%') execute function refused()`,
-        drop: "drop trigger refused on runs; drop function refused()",
+          create trigger refused before insert on ${table} for each row
+          when (${condition}) execute function refused()`,
+        drop: `drop trigger refused on ${table}; drop function refused()`,
       };
+
+/** Of runs that have this in their metadata. */
+export const refusalOfRuns = (dialect: Dialect, part: string): Refusal =>
+  refusalOf(
+    dialect,
+    "runs",
+    dialect.name === "sqlite"
+      ? `new.metadata like '%${part}%'`
+      : `replace(cast(new.metadata as text), ' ', '') like '%${part}%'`,
+  );
 
 /** The columns of a table in their order; `pk` is the place of each in the primary key, or 0. */
 export const tableColumns = ({ name }: Dialect, table: string): Sql =>
