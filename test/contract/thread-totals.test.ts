@@ -136,18 +136,32 @@ async function expectRightTotals(database: ScriptableDatabase): Promise<void> {
         (row) => row.status === status && has(row, metadata),
       ).length;
       const filter = { metadata, status };
-      const what = JSON.stringify(filter);
       const counted = await countThreads({ database }, ANONYMOUS, filter);
-      expect(counted, what).toBe(byHand);
+      expect({ ...filter, counted }).toEqual({ ...filter, counted: byHand });
       if (!isStopped(status)) continue;
-      const known = await weighFilters(database, filter, null);
-      expect(known.total, `${what}, without a look at threads`).toBe(byHand);
-      expect(known.isImpossible, what).toBe(byHand === 0);
+      // Without a look at threads.
+      const { total, isImpossible } = await weighFilters(
+        database,
+        filter,
+        null,
+      );
+      expect({ ...filter, total, isImpossible }).toEqual({
+        ...filter,
+        ...{ total: byHand, isImpossible: byHand === 0 },
+      });
     }
 }
 
 const entriesLeft = (db: Queryable) =>
   db.query(raw("select * from thread_metadata_entries"));
+
+/** Who loses an entry while others hold its rows counts down in one of its own: what is left may be a sum of nothing. */
+const entriesInSum = (db: Queryable) =>
+  db.query(
+    raw(
+      "select entry, sum(total) from thread_metadata_entries group by entry having sum(total) <> 0",
+    ),
+  );
 
 describe.each(drivers())("totals of threads on $name", (driver) => {
   let db: TestDatabase;
@@ -183,7 +197,7 @@ describe.each(drivers())("totals of threads on $name", (driver) => {
         );
         await expectRightTotals(database);
         await database.script("delete from threads");
-        expect(await entriesLeft(database)).toEqual([]);
+        expect(await entriesInSum(database)).toEqual([]);
       }),
       { numRuns: 2, endOnFailure: true },
     );
@@ -210,7 +224,7 @@ describe.each(drivers())("totals of threads on $name", (driver) => {
     await write({ kind: "move", pick: 0, status: "idle" });
     await expect(
       write({ kind: "move", pick: 0, status: "interrupted" }),
-    ).rejects.toThrow();
+    ).rejects.toThrow("no");
     await write({ kind: "delete", pick: 0 });
     await database.script(drop);
   });
