@@ -32,6 +32,20 @@ create trigger threads_stopped_moved after update of status, metadata on threads
     and (old.status <> new.status or old.metadata <> new.metadata))
   execute function thread_stopped();
 
+-- Of two threads on the way from idle to busy and back, each held the total that the other was waiting for when their
+-- connections had a shard in common: so these are taken in one order too.
+create or replace function thread_moved() returns trigger language plpgsql as $$
+begin
+  if old.status < new.status then
+    call count_status(old.status, -1);
+    call count_status(new.status, 1);
+  else
+    call count_status(new.status, 1);
+    call count_status(old.status, -1);
+  end if;
+  return null;
+end $$;
+
 -- Those that are there. NOTE: after the triggers, whose making keeps writers out until this is committed.
 insert into thread_metadata_entries (entry, shard, total)
   select unnest(stopped_entries(status, metadata)), 0, count(*) from threads
