@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
-import pg from "pg";
+import { askPostgres } from "../../test/support/ask-postgres.ts";
 import { PostgresCluster } from "../../test/support/postgres-cluster.ts";
 import { Running, SPOOL } from "../compare/contender.ts";
 
@@ -18,29 +18,14 @@ export async function startCluster(): Promise<PostgresCluster> {
   return cluster;
 }
 
-/** Rows of one statement on a database of the cluster. */
-export async function ask<Row extends object>(
-  uri: string,
-  text: string,
-): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: uri });
-  await client.connect();
-  try {
-    const answers = await client.query<Row>(text);
-    return answers.rows;
-  } finally {
-    await client.end();
-  }
-}
-
 /** An empty database of its own. */
 export async function newDatabase(
   cluster: PostgresCluster,
   name: string,
 ): Promise<string> {
-  await ask(cluster.uri(), `create database ${name}`);
+  await askPostgres(cluster.uri(), `create database ${name}`);
   const uri = cluster.uri(name);
-  await ask(uri, "create extension if not exists pg_stat_statements");
+  await askPostgres(uri, "create extension if not exists pg_stat_statements");
   return uri;
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { askPostgres } from "../../test/support/ask-postgres.ts";
 import type { PostgresCluster } from "../../test/support/postgres-cluster.ts";
 import {
   Connections,
@@ -7,7 +8,7 @@ import {
   type Latencies,
   type Request,
 } from "../compare/load.ts";
-import { ask, newDatabase, slowLine, startOn } from "./cluster.ts";
+import { newDatabase, slowLine, startOn } from "./cluster.ts";
 
 const post = (path: string, body: unknown): Request => ({
   method: "POST",
@@ -49,9 +50,9 @@ export async function countStatements(
     await using one = new Connections(server.url, 1);
     await load(one, oneNode, { seconds: 5 });
     const counted = async (fn: () => Promise<unknown>): Promise<number> => {
-      await ask(uri, "select pg_stat_statements_reset()");
+      await askPostgres(uri, "select pg_stat_statements_reset()");
       await fn();
-      const [row] = await ask<{ calls: number }>(uri, STATEMENTS);
+      const [row] = await askPostgres<{ calls: number }>(uri, STATEMENTS);
       return row?.calls ?? 0;
     };
     const idlePerSecond = (await counted(() => sleep(60_000))) / 60;
@@ -118,7 +119,7 @@ export async function measurePool(
     let isDone = false;
     const looking = (async () => {
       while (!isDone) {
-        const [row] = await ask<{ n: number }>(
+        const [row] = await askPostgres<{ n: number }>(
           uri,
           `select count(*)::int as n from pg_stat_activity where application_name = 'spool' and datname = current_database()`,
         );
@@ -184,17 +185,17 @@ export async function measureSearch(
   const uri = await newDatabase(cluster, "search");
   const server = await startOn(uri);
   try {
-    await ask(uri, "alter table threads disable trigger user");
+    await askPostgres(uri, "alter table threads disable trigger user");
     const step = 50_000;
     for (let from = 1; from <= THREADS; from += step)
-      await ask(
+      await askPostgres(
         uri,
         FILL.replace("FROM", String(from)).replace(
           "TO",
           String(from + step - 1),
         ),
       );
-    for (const statement of TOTALS) await ask(uri, statement);
+    for (const statement of TOTALS) await askPostgres(uri, statement);
     const searches: Record<string, object> = {
       "status, most": { status: "idle" },
       "status, few": { status: "interrupted" },

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { askPostgres } from "../../test/support/ask-postgres.ts";
 import type { PostgresCluster } from "../../test/support/postgres-cluster.ts";
 import { Running, SPOOL } from "../compare/contender.ts";
 import { Connections } from "../compare/load.ts";
 import { treeOf } from "../compare/process-usage.ts";
-import { ask, newDatabase, startOn } from "./cluster.ts";
+import { newDatabase, startOn } from "./cluster.ts";
 
 /** Seconds until a run goes on that somebody was executing. */
 export interface Recovery {
@@ -54,7 +55,7 @@ async function untilAttempt(
   attempt: number,
 ): Promise<void> {
   for (;;) {
-    const rows = await ask(
+    const rows = await askPostgres(
       uri,
       `select 1 from runs where run_id = '${runId}' and q = 'running' and attempt >= ${attempt}`,
     );
@@ -128,9 +129,9 @@ async function discard(
   server: Running,
 ): Promise<void> {
   kill(server);
-  await ask(
+  await askPostgres(
     uri,
     `update runs set q = 'done', status = 'error', owner = null where run_id = '${runId}'`,
   );
-  await ask(uri, "delete from instances");
+  await askPostgres(uri, "delete from instances");
 }

@@ -1,18 +1,12 @@
-import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
-import { PostgresDatabase } from "../../src/storage/postgres.ts";
+import type { PostgresDatabase } from "../../src/storage/postgres.ts";
 import { raw, sql } from "../../src/storage/sql.ts";
+import { connectTo } from "../support/ask-postgres.ts";
 import { createDatabase } from "../support/postgres.ts";
 
 async function open(): Promise<PostgresDatabase> {
   const { uri, drop } = await createDatabase({ migrated: false });
-  const database = new PostgresDatabase({
-    uri,
-    poolSize: 2,
-    prepares: true,
-    durability: "full",
-    log: pino({ level: "silent" }),
-  });
+  const database = connectTo(uri);
   onTestFinished(async () => {
     await database.close();
     await drop();

@@ -1,9 +1,8 @@
 /** What became of a commit that was under way when the database crashed. */
-import { pino } from "pino";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { raw } from "../../src/storage/sql.ts";
-import { PostgresDatabase } from "../../src/storage/postgres.ts";
+import { connectTo } from "../support/ask-postgres.ts";
 import { PostgresCluster } from "../support/postgres-cluster.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -21,13 +20,7 @@ async function start() {
   const cluster = new PostgresCluster({ settings: WRITES_LATE });
   onTestFinished(() => cluster.remove());
   await cluster.start();
-  const database = new PostgresDatabase({
-    uri: cluster.uri(),
-    poolSize: 2,
-    prepares: true,
-    durability: "full",
-    log: pino({ level: "silent" }),
-  });
+  const database = connectTo(cluster.uri());
   onTestFinished(() => database.close());
   await database.script("create table counted (number integer)");
   return { cluster, database };

@@ -1,6 +1,6 @@
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { PostgresDatabase } from "../../src/storage/postgres.ts";
+import { connectTo } from "../support/ask-postgres.ts";
 import { createDatabase, type CreatedDatabase } from "../support/postgres.ts";
 import { search, TIMEOUT_MS } from "../support/races/budget.ts";
 import { CuttingProxy, type Cut } from "../support/races/cutting-proxy.ts";
@@ -29,11 +29,7 @@ let proxy: CuttingProxy;
 let worlds: Worlds;
 
 const open = (uri: string): PostgresDatabase =>
-  new PostgresDatabase({
-    ...{ uri, directUri: created.uri, poolSize: 4, prepares: true },
-    durability: "full",
-    log: pino({ level: "silent" }),
-  });
+  connectTo(uri, { directUri: created.uri, poolSize: 4 });
 
 beforeAll(async () => {
   created = await createDatabase();

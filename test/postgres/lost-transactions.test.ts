@@ -1,20 +1,14 @@
-import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
-import { PostgresDatabase } from "../../src/storage/postgres.ts";
+import type { PostgresDatabase } from "../../src/storage/postgres.ts";
 import { first, type Queryable } from "../../src/storage/database.ts";
 import { raw, sql } from "../../src/storage/sql.ts";
+import { connectTo } from "../support/ask-postgres.ts";
 import { administer, createDatabase } from "../support/postgres.ts";
 import { waitFor } from "../support/wait.ts";
 
 async function open(): Promise<PostgresDatabase> {
   const { uri, drop } = await createDatabase({ migrated: false });
-  const database = new PostgresDatabase({
-    uri,
-    poolSize: 2,
-    prepares: true,
-    durability: "full",
-    log: pino({ level: "silent" }),
-  });
+  const database = connectTo(uri);
   onTestFinished(async () => {
     await database.close();
     await drop();

@@ -9,13 +9,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import pg from "pg";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { uuid7 } from "../../src/lib/uuid.ts";
 import type { Queryable } from "../../src/storage/database.ts";
 import { newestSchema } from "../../src/storage/migrate.ts";
 import { json, raw, sql } from "../../src/storage/sql.ts";
 import { weighFilters } from "../../src/storage/thread-filters.ts";
+import { askPostgres } from "../support/ask-postgres.ts";
 import { openOlderDatabase } from "../support/databases.ts";
 import { readNotes } from "../support/diary.ts";
 import { sharedDatabase, startInstance } from "../support/instances.ts";
@@ -49,19 +49,6 @@ function newerVersion(migration: { name: string; text: string }): string {
   return join(directory, "dist/cli/index.js");
 }
 
-async function query<Row extends pg.QueryResultRow>(
-  { uri }: CreatedDatabase,
-  text: string,
-): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: uri });
-  await client.connect();
-  try {
-    return (await client.query<Row>(text)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
 async function counted(
   { client, directory }: TestServer,
   steps: number,
@@ -83,8 +70,8 @@ test("servers that start at once on an empty database migrate it once, and all s
   const servers = await Promise.all(
     Array.from({ length: 5 }, () => server(database)),
   );
-  const applied = await query<{ number: number }>(
-    database,
+  const applied = await askPostgres<{ number: number }>(
+    database.uri,
     "select number from migrations order by number",
   );
   expect(applied.at(-1)?.number).toBe(newestSchema());
@@ -151,8 +138,8 @@ test("a thread that an older server is just writing is in the totals that a newe
 test("an older server refuses to start on a schema that it cannot serve, and says so", async () => {
   const database = await sharedDatabase();
   const older = await server(database);
-  await query(
-    database,
+  await askPostgres(
+    database.uri,
     "insert into migrations (number, name) values (9002, '9002-turned.breaking.sql')",
   );
   await expect(older.restart()).rejects.toThrow(

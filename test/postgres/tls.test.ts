@@ -2,8 +2,8 @@
 import { chmodSync, chownSync, cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { askPostgres } from "../support/ask-postgres.ts";
 import { PostgresCluster, serverUser } from "../support/postgres-cluster.ts";
 import { Program } from "../support/program.ts";
 import { ALL_GRAPHS, startServer } from "../support/server.ts";
@@ -22,7 +22,7 @@ beforeAll(async () => {
   plain = new PostgresCluster();
   secured = new PostgresCluster({ settings: tlsSettings });
   await Promise.all([plain.start(), secured.start()]);
-  await query(secured.uri(), "create database spool");
+  await askPostgres(secured.uri(), "create database spool");
 });
 
 afterAll(async () => {
@@ -47,19 +47,6 @@ function tlsSettings(directory: string): Record<string, string> {
   }) as [string, string];
   chmodSync(hba, 0o644);
   return { ssl: "on", ssl_cert_file: cert, ssl_key_file: key, hba_file: hba };
-}
-
-async function query<Row extends pg.QueryResultRow>(
-  uri: string,
-  text: string,
-): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: uri });
-  await client.connect();
-  try {
-    return (await client.query<Row>(text)).rows;
-  } finally {
-    await client.end();
-  }
 }
 
 const address = (parameters: string, host = "localhost"): string =>
@@ -88,7 +75,7 @@ test.each([
     input: { steps: 1, seconds: 0 },
   });
   await waitFor("one of them listens", async () => {
-    const lines = await query<{ ssl: boolean; query: string }>(
+    const lines = await askPostgres<{ ssl: boolean; query: string }>(
       secured.uri(),
       `select ssl, query from pg_stat_ssl join pg_stat_activity using (pid)
        where application_name = 'spool'`,

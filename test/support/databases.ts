@@ -1,14 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pino } from "pino";
 import type { Database } from "../../src/storage/database.ts";
 import {
   migrate,
   newestSchema,
   type Migratable,
 } from "../../src/storage/migrate.ts";
-import { PostgresDatabase } from "../../src/storage/postgres.ts";
 import {
   SqliteDatabase,
   type SqliteOptions,
@@ -18,6 +16,7 @@ import {
   loadSqliteDriver,
   type SqliteDriver,
 } from "../../src/storage/sqlite-driver.ts";
+import { connectTo } from "./ask-postgres.ts";
 import { createDatabase, isOnPostgres } from "./postgres.ts";
 
 /** A database that a test may also run scripts on. */
@@ -100,13 +99,7 @@ function openFile(
 
 async function openPostgres({ migrated = true } = {}): Promise<TestDatabase> {
   const { uri, drop } = await createDatabase({ migrated });
-  const database = new PostgresDatabase({
-    uri,
-    poolSize: 4,
-    prepares: true,
-    durability: "full",
-    log: pino({ level: "silent" }),
-  });
+  const database = connectTo(uri, { poolSize: 4 });
   if (migrated) await migrate(database);
   const close = async () => {
     await database.close();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Client } from "@langchain/langgraph-sdk";
 import pg from "pg";
 import { onTestFinished } from "vitest";
+import { askPostgres } from "./ask-postgres.ts";
 import { PostgresCluster, type ClusterOptions } from "./postgres-cluster.ts";
 import type { Random } from "./random.ts";
 import type { Served } from "./served.ts";
@@ -123,18 +124,11 @@ export class Fleet implements Served {
   }
 
   /** As the administrator, past every proxy. */
-  async query<Row extends pg.QueryResultRow>(
+  query<Row extends pg.QueryResultRow>(
     text: string,
     values: unknown[] = [],
   ): Promise<Row[]> {
-    const client = new pg.Client({ connectionString: this.cluster.uri() });
-    client.on("error", () => {});
-    await client.connect();
-    try {
-      return (await client.query<Row>(text, values)).rows;
-    } finally {
-      await client.end().catch(() => {});
-    }
+    return askPostgres<Row>(this.cluster.uri(), text, values);
   }
 
   async #add(): Promise<void> {

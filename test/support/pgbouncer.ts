@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import pg from "pg";
 import { freePort } from "./free-port.ts";
 import { serverUser } from "./postgres-cluster.ts";
+import { letsIn } from "./ask-postgres.ts";
 import { waitFor } from "./wait.ts";
 
 /** Debian's is not on everybody's path. */
@@ -58,7 +58,7 @@ export class PgBouncer implements AsyncDisposable {
     this.#process = child;
     const ended = new AbortController();
     child.once("exit", () => ended.abort(new Error(`it ended: ${said}`)));
-    await waitFor("PgBouncer answers", () => this.#answers(), {
+    await waitFor("PgBouncer answers", () => letsIn(this.uri), {
       signal: ended.signal,
     });
   }
@@ -100,18 +100,5 @@ export class PgBouncer implements AsyncDisposable {
     if (user !== null)
       for (const path of [this.#folder, settings, users])
         chownSync(path, user.uid, user.gid);
-  }
-
-  async #answers(): Promise<boolean> {
-    const client = new pg.Client({ connectionString: this.uri });
-    client.on("error", () => {});
-    try {
-      await client.connect();
-      return true;
-    } catch {
-      return false;
-    } finally {
-      await client.end().catch(() => {});
-    }
   }
 }

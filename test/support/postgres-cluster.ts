@@ -9,8 +9,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
 import { findBinaries } from "./postgres-binaries.ts";
+import { letsIn } from "./ask-postgres.ts";
 import { waitFor } from "./wait.ts";
 import { freePort } from "./free-port.ts";
 
@@ -98,7 +98,7 @@ export class PostgresCluster {
     child.once("exit", (code) =>
       ended.abort(new Error(`Postgres ended with ${code}:\n${said}`)),
     );
-    await waitFor("Postgres answers", () => this.#answers(), {
+    await waitFor("Postgres answers", () => letsIn(this.uri()), {
       timeoutMs: 30_000,
       signal: ended.signal,
     });
@@ -131,19 +131,6 @@ export class PostgresCluster {
     });
     if (status !== 0)
       throw new Error(`${program} failed:\n${stderr.toString()}`);
-  }
-
-  async #answers(): Promise<boolean> {
-    const client = new pg.Client({ connectionString: this.uri() });
-    client.on("error", () => {});
-    try {
-      await client.connect();
-      return true;
-    } catch {
-      return false;
-    } finally {
-      await client.end().catch(() => {});
-    }
   }
 }
 

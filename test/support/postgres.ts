@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import pg from "pg";
 import { inject } from "vitest";
+import { askPostgres } from "./ask-postgres.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -42,11 +42,5 @@ const at = (database: string): string => {
 
 /** One statement as the administrator of the server. */
 export async function administer(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: at("postgres") });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
+  await askPostgres(at("postgres"), statement);
 }

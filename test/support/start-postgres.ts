@@ -1,10 +1,8 @@
 import { existsSync, readdirSync, rmSync, statSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { pino } from "pino";
-import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { migrate } from "../../src/storage/migrate.ts";
-import { PostgresDatabase } from "../../src/storage/postgres.ts";
+import { askPostgres, connectTo } from "./ask-postgres.ts";
 import { PostgresCluster } from "./postgres-cluster.ts";
 
 const TEMPLATE = "spool_template";
@@ -63,20 +61,11 @@ function removeLeftBehind(): void {
 
 /** Copying a migrated database takes a tenth of the time of migrating one. */
 async function makeTemplate(server: string): Promise<string> {
-  const client = new pg.Client({ connectionString: server });
-  await client.connect();
-  await client.query(`drop database if exists ${TEMPLATE} with (force)`);
-  await client.query(`create database ${TEMPLATE} template template0`);
-  await client.end();
+  await askPostgres(server, `drop database if exists ${TEMPLATE} with (force)`);
+  await askPostgres(server, `create database ${TEMPLATE} template template0`);
   const uri = new URL(server);
   uri.pathname = `/${TEMPLATE}`;
-  await using database = new PostgresDatabase({
-    uri: uri.href,
-    poolSize: 2,
-    prepares: false,
-    durability: "full",
-    log: pino({ level: "silent" }),
-  });
+  await using database = connectTo(uri.href);
   await migrate(database);
   return uri.href;
 }

@@ -1,5 +1,5 @@
-import pg from "pg";
 import { inject } from "vitest";
+import { askPostgres } from "./ask-postgres.ts";
 import { leaveOut } from "./leave-out.ts";
 import { isOnPostgres } from "./postgres.ts";
 
@@ -14,14 +14,9 @@ export async function canCompareVectors(what: string): Promise<boolean> {
 }
 
 export async function hasPgvector(): Promise<boolean> {
-  const client = new pg.Client({ connectionString: inject("postgresUri") });
-  await client.connect();
-  try {
-    const { rowCount } = await client.query(
-      "select 1 from pg_available_extensions where name = 'vector'",
-    );
-    return rowCount !== 0;
-  } finally {
-    await client.end();
-  }
+  const found = await askPostgres(
+    inject("postgresUri"),
+    "select 1 from pg_available_extensions where name = 'vector'",
+  );
+  return found.length > 0;
 }

@@ -1,19 +1,12 @@
-import { pino } from "pino";
-import { PostgresDatabase } from "../../../src/storage/postgres.ts";
 import { raw } from "../../../src/storage/sql.ts";
 import { INVARIANTS } from "../../chaos/invariants.ts";
 import { missingValues } from "../../chaos/missing-values.ts";
+import { connectTo } from "../../support/ask-postgres.ts";
 import type { Fleet } from "../../support/fleet.ts";
 
 /** Throws what is wrong with the data of a fleet. */
 export async function requireWhole(fleet: Fleet): Promise<void> {
-  await using database = new PostgresDatabase({
-    uri: fleet.cluster.uri(),
-    poolSize: 1,
-    prepares: false,
-    durability: "full",
-    log: pino({ level: "silent" }),
-  });
+  await using database = connectTo(fleet.cluster.uri());
   const problems: string[] = [];
   for (const [what, text] of Object.entries(INVARIANTS))
     for (const row of await database.query(raw(text)))
