@@ -10,6 +10,14 @@ import {
   openChromium,
   type Browser,
 } from "../../support/chromium.ts";
+import {
+  ANSWERS,
+  answersAQuestion,
+  goesFromBranchToBranch,
+  LETTER,
+  partsShown,
+  seesTokensComeOneByOne,
+} from "../../support/conversations.ts";
 import { leaveOut } from "../../support/leave-out.ts";
 import { isOnPostgres } from "../../support/postgres.ts";
 import { useServer } from "../../support/server.ts";
@@ -29,8 +37,6 @@ const words = (count: number) =>
 const WORDS = words(60);
 /** For what has to be seen while it is said, however slow the browser is. */
 const MANY_WORDS = words(160);
-const LETTER = "Please send an email to Ada: Lunch at noon";
-const REPLY = /^You said "(.*)". That was message (\d+) from you/;
 
 const chromium = findChromium();
 if (chromium === null)
@@ -85,16 +91,7 @@ function drive(
 
   test("an answer is shown token by token", async () => {
     await using chat = await open();
-    await chat.send(WORDS);
-    await chat.answered(1);
-    const texts = await chat.textsShown();
-    const partial = texts.filter((text) => !REPLY.test(text));
-    expect(partial.length).toBeGreaterThan(5);
-    for (const [n, text] of partial.entries())
-      expect(text.startsWith(partial[n - 1] ?? "")).toBe(true);
-    expect(texts.at(-1)).toContain(`You said "${WORDS}".`);
-    await chat.send("six");
-    expect(await chat.answered(2)).toContain(`You said "six"`);
+    await seesTokensComeOneByOne(chat, WORDS);
   });
 
   test("a page that is loaded again in the middle of an answer shows the rest", async () => {
@@ -108,10 +105,7 @@ function drive(
     expect(await statusesOf(chat)).toEqual(["running"]);
     expect(await chat.answered(1)).toContain(`You said "${MANY_WORDS}"`);
     expect((await chat.lastText()).startsWith(before)).toBe(true);
-    const partial = (await chat.textsShown()).filter(
-      (text) => text !== "" && !REPLY.test(text),
-    );
-    expect(partial.length).toBeGreaterThan(5);
+    expect((await partsShown(chat)).length).toBeGreaterThan(5);
     expect(await statusesOf(chat)).toEqual(["success"]);
   });
 
@@ -138,20 +132,9 @@ function drive(
     expect(await one.allTexts()).toEqual(await other.allTexts());
   });
 
-  test.each([
-    ["Approve", "sent to Ada"],
-    ["Reject", "not sent, because it was not approved"],
-  ])("a person answers an interrupt: %s", async (button, answer) => {
+  test.each(ANSWERS)("a person answers an interrupt: %s", async (...answer) => {
     await using chat = await open();
-    await chat.send(LETTER);
-    await chat.question.getByText("Send this email?").waitFor();
-    expect(await chat.question.textContent()).toContain("Lunch at noon");
-    // It is still asked by a page that has just been loaded.
-    await chat.reload();
-    await chat.question.getByRole("button", { name: button }).click();
-    await chat.textContains(`The mailbox says: ${answer}`);
-    await chat.isIdle();
-    expect(await chat.question.count()).toBe(0);
+    await answersAQuestion(chat, answer);
     const thread = await server.client.threads.get(await chat.threadId());
     expect(thread.status).toBe("idle");
   });
@@ -201,31 +184,7 @@ function drive(
 
   test("an earlier message is edited, and both branches can be gone back to", async () => {
     await using chat = await open();
-    await chat.send("first");
-    await chat.answered(1);
-    await chat.send("second");
-    await chat.answered(2);
-    await chat.edit("first", "changed");
-    await chat.textContains(`You said "changed"`);
-    await chat.isIdle();
-    // The other branch has its own continuation, this one has none.
-    expect(await chat.humanTexts()).toEqual(["changed"]);
-    await chat.page.getByText("2 of 2").waitFor();
-
-    await chat.page.getByRole("button", { name: "Previous" }).click();
-    await chat.page.getByText("1 of 2").waitFor();
-    expect(await chat.humanTexts()).toEqual(["first", "second"]);
-
-    // What is said now continues the branch that is shown.
-    await chat.send("third");
-    expect(await chat.answered(3)).toContain(`You said "third"`);
-    expect(await chat.humanTexts()).toEqual(["first", "second", "third"]);
-    await chat.reload();
-    await chat.page.getByText("1 of 2").waitFor();
-    expect(await chat.humanTexts()).toEqual(["first", "second", "third"]);
-    await chat.page.getByRole("button", { name: "Next" }).click();
-    await chat.page.getByText("2 of 2").waitFor();
-    expect(await chat.humanTexts()).toEqual(["changed"]);
+    await goesFromBranchToBranch(chat, { loadsAgain: true });
   });
 
   test.each([
