@@ -53,6 +53,9 @@ export interface Dialect {
   /** `column`, where an index on it would lead a planner without statistics astray. */
   unindexed(column: Sql): Sql;
 
+  /** `column` in an `order by`, where a planner that misjudges how much is to be sorted would rather walk an index in that order. */
+  sorted(column: Sql): Sql;
+
   /** Whether `column` is one of `values`. The text does not vary with their number. */
   isMember(column: Sql, values: readonly string[]): Sql;
 

@@ -3,7 +3,7 @@ import type { ThreadSort } from "../model/thread-search.ts";
 import type { Thread } from "../model/thread.ts";
 import { visible } from "./access.ts";
 import { first, type Queryable } from "./database.ts";
-import { plannedAnew, raw, sql } from "./sql.ts";
+import { plannedAnew, raw, sql, type Sql } from "./sql.ts";
 import { matching, type Path, type WeighedFilters } from "./thread-filters.ts";
 import { HAS_VALUES, valuesOf } from "./thread-values.ts";
 
@@ -48,19 +48,23 @@ export async function searchThreads(
     return sql`, case when ${page.columns.has(name)} then ${value} end as ${column}`;
   }).reduce((all, one) => sql`${all}${one}`);
   const direction = raw(page.sort_order === "asc" ? "asc" : "desc");
-  const order = sql`threads.${raw(page.sort_by)} ${direction}, threads.thread_id ${direction}`;
+  const column = raw(`threads.${page.sort_by}`);
+  const by = (column: Sql) =>
+    sql`${column} ${direction}, threads.thread_id ${direction}`;
   const path = pathOf(filters, page);
+  // Postgres judges by a sample of documents: what is in it seems to be a hundredth of all, and the order the shorter way to it.
+  const isSorted = typeof path === "object";
   const found = sql`
     select threads.thread_id, created_at, updated_at, state_updated_at, status ${large}
     from (
       select thread_id from threads
       where ${matching(db.dialect, filters, path)}
-      order by ${order}
+      order by ${by(isSorted ? db.dialect.sorted(column) : column)}
       limit ${page.limit} offset ${page.offset}) as page
     cross join threads
     where threads.thread_id = page.thread_id
       and ${visible(db.dialect, raw("metadata"), filters.access)}
-    order by ${order}`;
+    order by ${by(column)}`;
   return db.query(plannedAnew(found));
 }
 
