@@ -35,7 +35,7 @@ const STATEMENTS = `
 interface Statements {
   /** Of a run of one node, in all. */
   perRun: number;
-  /** What each further superstep adds. */
+  /** What each further superstep adds, beside a run of one that takes as long. */
   perSuperstep: number;
   /** Of a server that has nothing to do. */
   idlePerSecond: number;
@@ -67,12 +67,11 @@ export async function countStatements(
       const seconds = (performance.now() - before) / 1000;
       return (calls - idlePerSecond * seconds) / runs;
     };
-    const steps = (count: number) =>
-      perRunOf(() => wait("steps", { count }), 20);
-    const [few, many] = [await steps(2), await steps(12)];
+    const steps = await perRunOf(() => wait("steps", { count: 12 }), 20);
+    const oneAsLong = await perRunOf(() => sleeps(1250), 20);
     return {
       perRun: await perRunOf(oneNode, 200),
-      perSuperstep: (many - few) / 10,
+      perSuperstep: (steps - oneAsLong) / 11,
       idlePerSecond,
     };
   } finally {
