@@ -1,10 +1,10 @@
-/** The page of an example, bundled with the one or the other SDK and served on an origin of its own. */
+/** A chat page, bundled with the one or the other SDK and served on an origin of its own. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin, type Rolldown } from "vite";
+import { build, type Plugin, type PluginOption, type Rolldown } from "vite";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -21,12 +21,19 @@ export interface ChatPage extends AsyncDisposable {
   url: string;
 }
 
-/** A folder in examples/, and the name under which the SDK is installed here; without, the page has that which its own packages ask for. */
+export interface PageOptions {
+  /** The name under which the SDK is installed here; without, the page has that which its own packages ask for. */
+  sdk?: string | undefined;
+  /** What its sources need beside Vite itself. */
+  plugins?: PluginOption;
+}
+
+/** The page of a folder in examples/, or of one with a whole path. */
 export async function serveChatPage(
-  example: string,
-  sdk?: string,
+  folder: string,
+  options: PageOptions = {},
 ): Promise<ChatPage> {
-  const files = await bundle(join(ROOT, "examples", example), sdk);
+  const files = await bundle(resolve(ROOT, "examples", folder), options);
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://page");
     const name = pathname === "/" ? "index.html" : pathname.slice(1);
@@ -52,7 +59,7 @@ export async function serveChatPage(
 /** Path -> content. */
 async function bundle(
   root: string,
-  sdk: string | undefined,
+  { sdk, plugins = [] }: PageOptions,
 ): Promise<Map<string, string | Uint8Array>> {
   const built = (await build({
     root,
@@ -60,7 +67,7 @@ async function bundle(
     logLevel: "error",
     mode: "production",
     build: { write: false },
-    plugins: sdk === undefined ? [] : [withSdk(sdk)],
+    plugins: [plugins, sdk === undefined ? [] : withSdk(sdk)],
   })) as Rolldown.RolldownOutput;
   return new Map(
     built.output.map((file) => [

@@ -73,7 +73,7 @@ function drive(
   let browser: Browser;
 
   beforeAll(async () => {
-    site = await serveChatPage("react-chat", sdk);
+    site = await serveChatPage("react-chat", { sdk });
     browser = await openChromium(executable);
   });
   afterAll(async () => {

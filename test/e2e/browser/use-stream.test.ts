@@ -49,7 +49,7 @@ function drive(executable: string, sdk: string): void {
   let browser: Browser;
 
   beforeAll(async () => {
-    site = await serveChatPage("chat", sdk);
+    site = await serveChatPage("chat", { sdk });
     browser = await openChromium(executable);
   });
   afterAll(async () => {
