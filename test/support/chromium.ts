@@ -40,7 +40,9 @@ export interface Browser extends AsyncDisposable {
 }
 
 /** Without a window, and with a profile that nobody has used. */
-export async function openChromium(executablePath: string): Promise<Browser> {
+export async function openChromium(): Promise<Browser> {
+  const executablePath = findChromium();
+  if (executablePath === null) throw new Error("no Chromium is installed");
   const profile = mkdtempSync(join(tmpdir(), "spool-chromium-"));
   const remove = () => rmSync(profile, { recursive: true, force: true });
   try {

@@ -2,21 +2,14 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { serveChatPage, type ChatPage } from "../../support/chat-page.ts";
-import { ChatTab } from "../../support/chat-tab.ts";
-import {
-  findChromium,
-  openChromium,
-  type Browser,
-} from "../../support/chromium.ts";
+import { describe, expect, test, vi } from "vitest";
+import { inChromium, useChatPage } from "../../support/chat-browser.ts";
 import {
   ANSWERS,
   answersAQuestion,
   partsShown,
   seesTokensComeOneByOne,
 } from "../../support/conversations.ts";
-import { leaveOut } from "../../support/leave-out.ts";
 import { useServer } from "../../support/server.ts";
 import { waitFor } from "../../support/wait.ts";
 
@@ -24,46 +17,28 @@ import { waitFor } from "../../support/wait.ts";
 vi.setConfig({ testTimeout: 60_000 });
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const PAGE = join(ROOT, "test/fixtures/svelte-page");
 const WORDS = Array.from({ length: 120 }, (_, n) => `word${n}`).join(" ");
 
-const chromium = findChromium();
-if (chromium === null)
-  leaveOut("@langchain/svelte in a browser", {
-    reason: "no Chromium is installed",
-    unless: "SPOOL_REQUIRE_BROWSER",
-  });
-else driveAll(chromium);
-
-function driveAll(executable: string): void {
+inChromium("@langchain/svelte", () => {
   describe.each(["sse", "websocket"])(
     "@langchain/svelte with %s",
     (transport) => {
-      drive(executable, transport);
+      drive(transport);
     },
   );
-}
+});
 
-function drive(executable: string, transport: string): void {
+function drive(transport: string): void {
   const server = useServer({
     config: join(ROOT, "examples/react-chat/langgraph.json"),
     env: { OFFLINE_TOKEN_MS: "50" },
   });
-  let site: ChatPage;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    site = await serveChatPage(join(ROOT, "test/fixtures/svelte-page"), {
-      plugins: svelte({ configFile: false }),
-    });
-    browser = await openChromium(executable);
-  });
-  afterAll(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await site?.[Symbol.asyncDispose]();
+  const openTab = useChatPage(PAGE, {
+    plugins: svelte({ configFile: false }),
   });
 
-  const open = () =>
-    ChatTab.open(browser.context, site.url, { api: server.url, transport });
+  const open = () => openTab({ api: server.url, transport });
 
   test("an answer is shown token by token", async () => {
     await using chat = await open();

@@ -1,12 +1,6 @@
 /** `useStream` of `@langchain/langgraph-sdk/react` in a real browser: the page of examples/chat, on an origin of its own. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ChatTab } from "../../support/chat-tab.ts";
-import { serveChatPage, type ChatPage } from "../../support/chat-page.ts";
-import {
-  findChromium,
-  openChromium,
-  type Browser,
-} from "../../support/chromium.ts";
+import { describe, expect, test } from "vitest";
+import { inChromium, useChatPage } from "../../support/chat-browser.ts";
 import {
   ANSWERS,
   answersAQuestion,
@@ -14,7 +8,6 @@ import {
   partsShown,
   seesTokensComeOneByOne,
 } from "../../support/conversations.ts";
-import { leaveOut } from "../../support/leave-out.ts";
 import { isOnPostgres } from "../../support/postgres.ts";
 import { useServer } from "../../support/server.ts";
 import { waitFor } from "../../support/wait.ts";
@@ -23,42 +16,23 @@ import { waitFor } from "../../support/wait.ts";
 const TOKEN_MS = 60;
 const WORDS = Array.from({ length: 80 }, (_, n) => `word${n}`).join(" ");
 
-const chromium = findChromium();
-if (chromium === null)
-  leaveOut("useStream in a browser", {
-    reason: "no Chromium is installed",
-    unless: "SPOOL_REQUIRE_BROWSER",
-  });
-else driveAll(chromium);
-
-function driveAll(executable: string): void {
+inChromium("useStream", () => {
   const newest = ["2.0.0", "langgraph-sdk-2"] as const;
   const older = ["1.15.0", "@langchain/langgraph-sdk"] as const;
   // The engine is no matter of the other one, and it takes its time.
   describe.each(isOnPostgres() ? [newest] : [older, newest])(
     "useStream of %s",
     (_, sdk) => {
-      drive(executable, sdk);
+      drive(sdk);
     },
   );
-}
+});
 
-function drive(executable: string, sdk: string): void {
+function drive(sdk: string): void {
   const server = useServer({ env: { OFFLINE_TOKEN_MS: String(TOKEN_MS) } });
-  let site: ChatPage;
-  let browser: Browser;
+  const openTab = useChatPage("chat", { sdk });
 
-  beforeAll(async () => {
-    site = await serveChatPage("chat", { sdk });
-    browser = await openChromium(executable);
-  });
-  afterAll(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await site?.[Symbol.asyncDispose]();
-  });
-
-  const open = () =>
-    ChatTab.open(browser.context, site.url, { api: server.url });
+  const open = () => openTab({ api: server.url });
 
   test("an answer is shown token by token", async () => {
     await using chat = await open();
