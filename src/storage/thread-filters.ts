@@ -39,7 +39,7 @@ const MAX_ENTRIES = 4;
 
 interface Conditions {
   ids: readonly string[];
-  statuses: readonly ThreadStatus[];
+  status: ThreadStatus | undefined;
   /** Entries of metadata, from the rarest on. */
   entries: readonly string[];
   /** What the metadata must contain besides. */
@@ -92,7 +92,7 @@ export async function weighFilters(
   ];
   const conditions: Conditions = {
     ids,
-    statuses: status === undefined ? [] : [status],
+    status,
     entries: [...indexed],
     needles,
     values,
@@ -153,7 +153,7 @@ function complementOf(
     ),
     filters: {
       ...conditions,
-      statuses: ["busy"],
+      status: "busy",
       narrowest: { path: "status", total: busy },
     },
   };
@@ -217,17 +217,15 @@ async function readTotals(
 /** The condition on rows of `threads`, worded so that they are come to by `path`. */
 export function matching(
   dialect: Dialect,
-  { ids, statuses, entries, needles, values }: Conditions,
+  { ids, status, entries, needles, values }: Conditions,
   path: Path,
 ): Sql {
   // Worded as in the partial indexes, or they are not used.
   const conditions = [raw("not temporary")];
   if (ids.length > 0) conditions.push(dialect.isMember(raw("thread_id"), ids));
   const column = raw("status");
-  const status = path === "status" ? column : dialect.unindexed(column);
-  const [only] = statuses;
-  if (statuses.length > 1) conditions.push(dialect.isMember(status, statuses));
-  else if (only !== undefined) conditions.push(sql`${status} = ${only}`);
+  const led = path === "status" ? column : dialect.unindexed(column);
+  if (status !== undefined) conditions.push(sql`${led} = ${status}`);
   const by = typeof path === "object" ? path.entry : null;
   for (const entry of entries)
     conditions.push(dialect.hasEntry(entry, { leads: entry === by }));
